@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_BASE_LOG_H
+#define RINGBUS_BASE_LOG_H
+
+/*
+ * The log: one line per event, to standard error. Never called per message. Every function may be
+ * called from any thread; a line is written by one write(2), so lines do not interleave.
+ */
+
+typedef enum LogLevel { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_DEBUG } LogLevel;
+
+/* Lines above `level` are dropped. Default: LOG_LEVEL_NOTICE. Call before threads exist. */
+void log_set_level(LogLevel level);
+
+/* A prefix such as "[session uid=1000 pid=4242] "; copied, at most 63 bytes. Before threads. */
+void log_set_prefix(const char *prefix);
+
+void log_line(LogLevel level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...) log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

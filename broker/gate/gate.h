@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_GATE_GATE_H
+#define RINGBUS_GATE_GATE_H
+
+/*
+ * The gate: the one thread that meets strangers. It accepts, reads credentials, runs the SASL
+ * handshake within limits and hands each admitted connection on, with whatever bytes and fds the
+ * client pipelined behind BEGIN. Nothing behind the gate ever authenticates.
+ */
+
+#include <stdint.h>
+
+#include "auth/credentials.h"
+#include "auth/sasl.h"
+
+typedef struct Gate Gate;
+
+/* An admitted connection. Whoever gets it owns all of it: gate_connection_free(). */
+typedef struct GateConnection {
+        int fd; /* non-blocking, close-on-exec; no kernel request outstanding on it */
+        Credentials credentials;
+        bool passes_fds; /* NEGOTIATE_UNIX_FD was agreed */
+        uint8_t *bytes;  /* received behind BEGIN: the beginning of the message stream */
+        size_t n_bytes;
+        int *fds; /* received by the gate, in order */
+        unsigned n_fds;
+        uint64_t deadline_ns; /* CLOCK_MONOTONIC: Hello must have succeeded by then; 0: no limit */
+} GateConnection;
+
+typedef struct GateListener {
+        int fd;        /* listening AF_UNIX stream socket, non-blocking; borrowed */
+        char guid[33]; /* 32 hex digits: OK sends it */
+} GateListener;
+
+typedef struct GateOptions {
+        const GateListener *listeners; /* copied */
+        unsigned n_listeners;
+        unsigned mechanisms; /* SASL_MECHANISM_*: as <auth> allows; 0: all */
+        uid_t bus_uid;       /* a session bus admits this uid only */
+        bool admits_every_uid; /* system bus (its policy decides later): issue-5 ground */
+        unsigned max_incomplete; /* accepting pauses at this many (max_incomplete_connections) */
+        unsigned max_incomplete_per_uid; /* 0: a half of max_incomplete, at least 1 */
+        uint64_t auth_timeout_ms;
+        unsigned max_message_unix_fds; /* room for fds pipelined behind BEGIN */
+        void (*deliver)(void *context, GateConnection *connection); /* on the gate's thread */
+        void *context;
+} GateOptions;
+
+typedef struct GateCounters { /* a snapshot */
+        uint64_t accepted, admitted, refused, timed_out, incomplete;
+} GateCounters;
+
+/* Starts the thread. 0 or -errno. */
+int gate_new(const GateOptions *options, Gate **ret_gate);
+
+/* Stops and joins the thread, closes connections under way; NULL is allowed. Returns NULL. */
+Gate *gate_free(Gate *gate);
+
+/*
+ * A delivered connection is no longer incomplete: its Hello succeeded, or it was closed before
+ * that. Exactly once for each delivered connection. Any thread; no blocking.
+ */
+void gate_complete(Gate *gate);
+
+/* Any thread. */
+void gate_read_counters(Gate *gate, GateCounters *ret_counters);
+
+void gate_connection_free(GateConnection *connection);
+
+#endif

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything comes from Debian 12's packages; tools/packages lists them.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET liburing>=2.3)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8.1)
+pkg_check_modules(URCU_QSBR REQUIRED IMPORTED_TARGET liburcu-qsbr>=0.13)
+pkg_check_modules(LIBSYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=252)
+pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat>=2.5)
+if(RINGBUS_JEMALLOC AND NOT RINGBUS_SANITIZE)
+  pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc>=5.3)
+endif()
+if(RINGBUS_TESTS)
+  pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
+  pkg_check_modules(LIBDBUS REQUIRED IMPORTED_TARGET dbus-1>=1.14)
+  pkg_check_modules(LIBSECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
+endif()
+if(RINGBUS_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
