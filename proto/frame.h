@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 enum {
-        FRAME_FIXED_SIZE = 16,            /* endian, type, flags, version, body size, serial, fields size */
+        FRAME_FIXED_SIZE = 16, /* byte order, type, flags, version, body size, serial, array size */
         FRAME_SIZE_MAX = 128 * 1024 * 1024, /* a whole message (2^27) */
-        FRAME_ARRAY_MAX = 64 * 1024 * 1024, /* an array in a body (2^26) */
+        FRAME_ARRAY_MAX = 64 * 1024 * 1024, /* an array, the header's too (2^26) */
 };
 
 typedef enum FrameType {
@@ -45,7 +45,7 @@ typedef enum FrameResult {
 typedef struct Frame {
         uint32_t serial;      /* not 0 */
         uint32_t fields_size; /* bytes of the header field array, without padding */
-        uint32_t header_size; /* FRAME_FIXED_SIZE + fields_size, padded to 8: where the body begins */
+        uint32_t header_size; /* fixed part and field array, padded to 8: the body begins here */
         uint32_t body_size;
         uint32_t size; /* header_size + body_size */
         uint8_t type;

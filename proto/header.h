@@ -27,15 +27,15 @@ typedef enum HeaderField {
 
 typedef enum HeaderResult {
         HEADER_OK,
-        HEADER_BAD_STRUCTURE,     /* array or struct runs over its end, or bad variant signature */
-        HEADER_BAD_PADDING,       /* padding that is not zero */
-        HEADER_BAD_FIELD_CODE,    /* code 0 */
-        HEADER_BAD_FIELD_TYPE,    /* a known field of the wrong type */
-        HEADER_BAD_FIELD_VALUE,   /* bad UTF-8, bad path, name, interface, member, signature */
-        HEADER_DUPLICATE_FIELD,   /* a known field twice */
-        HEADER_MISSING_FIELD,     /* required by the message type */
-        HEADER_RESERVED_LOCAL,    /* .../DBus/Local or org.freedesktop.DBus.Local */
-        HEADER_BAD_REPLY_SERIAL,  /* 0 */
+        HEADER_BAD_STRUCTURE,    /* array or struct runs over its end, or bad variant signature */
+        HEADER_BAD_PADDING,      /* padding that is not zero */
+        HEADER_BAD_FIELD_CODE,   /* code 0 */
+        HEADER_BAD_FIELD_TYPE,   /* a known field of the wrong type */
+        HEADER_BAD_FIELD_VALUE,  /* bad UTF-8, bad path, name, interface, member, signature */
+        HEADER_DUPLICATE_FIELD,  /* a known field twice */
+        HEADER_MISSING_FIELD,    /* required by the message type */
+        HEADER_RESERVED_LOCAL,   /* path or interface begins like DBus/Local, DBus.Local */
+        HEADER_BAD_REPLY_SERIAL, /* 0 */
         HEADER_BODY_WITHOUT_SIGNATURE,
 } HeaderResult;
 
@@ -46,8 +46,8 @@ typedef struct Header {
         Text member;
         Text error_name;
         Text destination;
-        Text sender; /* as the client wrote it: never to be believed */
-        Text signature; /* empty text when the field is absent */
+        Text sender;           /* as the client wrote it: never to be believed */
+        Text signature;        /* empty text when the field is absent */
         uint32_t reply_serial; /* 0: absent */
         uint32_t n_unix_fds;
         uint32_t n_stripped; /* fields that header stamping will remove, SENDER included */

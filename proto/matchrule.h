@@ -5,9 +5,10 @@
 /*
  * Match rule text. Specification: "Match Rules". Pure: no allocation, no I/O, any thread.
  * The reference's habits are kept: at most 16 key=value tokens are read and the rest is silently
- * ignored; a token with an empty key ends the rule; leading white space before a key is skipped,
- * white space after a value belongs to it; `arg00` is `arg0`. Its bug (two rules that differ only
- * in path_namespace compare equal) is not.
+ * ignored; a token with an empty key ends the rule; white space around a key is skipped, white
+ * space around a value belongs to it; argument numbers are read as C writes them (`arg00` is
+ * `arg0`, `arg010` is `arg8`). Its bug (two rules that differ only in path_namespace compare equal)
+ * is not.
  */
 
 #include "broker/base/text.h"
@@ -38,11 +39,11 @@ typedef struct MatchRuleArg {
 
 typedef struct MatchRule {
         Text sender, interface, member, path, path_namespace, destination; /* absent: any */
-        MatchRuleArg args[MATCHRULE_TOKENS_MAX]; /* ordered by index */
+        MatchRuleArg args[MATCHRULE_TOKENS_MAX];                           /* ordered by index */
         uint8_t n_args;
-        uint8_t type;          /* FrameType, 0: any */
-        bool eavesdrop;        /* eavesdrop='true' */
-        bool has_eavesdrop;    /* the key was given, with either value */
+        uint8_t type;       /* FrameType, 0: any */
+        bool eavesdrop;     /* eavesdrop='true' */
+        bool has_eavesdrop; /* the key was given, with either value */
 } MatchRule;
 
 /*
@@ -53,16 +54,20 @@ typedef struct MatchRule {
 MatchRuleResult matchrule_parse(Text text, char *scratch, MatchRule *ret_rule,
                                 const char **ret_reason);
 
-/* Same keys with same values, whatever the order and quoting in the texts were. */
+/*
+ * Same keys with same values, whatever the order and quoting in the texts were. eavesdrop='false'
+ * counts as absent, as in the reference.
+ */
 bool matchrule_equal(const MatchRule *a, const MatchRule *b);
 
 /* Enough for the canonical text of any rule that parsed: each apostrophe grows to four bytes. */
 enum { MATCHRULE_CANONICAL_MAX = 4 * MATCHRULE_TEXT_MAX + 64 };
 
 /*
- * The canonical text, as Debug.Stats prints it: fixed key order (type, sender, interface, member,
- * path or path_namespace, destination, eavesdrop, args), values quoted. Returns its size;
- * `out` holds MATCHRULE_CANONICAL_MAX bytes. Parsing it again gives an equal rule.
+ * The canonical text, as the reference's Debug.Stats prints it: fixed key order (type, interface,
+ * member, path or path_namespace, sender, destination, eavesdrop if true, args), values quoted,
+ * an apostrophe as '\''. Returns its size; `out` holds MATCHRULE_CANONICAL_MAX bytes. Parsing it
+ * again gives an equal rule, unless the quotes made it longer than MATCHRULE_TEXT_MAX.
  */
 size_t matchrule_write_canonical(const MatchRule *rule, char *out);
 

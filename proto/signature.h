@@ -12,7 +12,10 @@ enum {
         SIGNATURE_STRUCT_DEPTH_MAX = 32,
 };
 
-/* Zero or more complete types, at most 255 bytes, nesting within the limits. */
+/*
+ * Zero or more complete types, at most 255 bytes, nesting within the limits as the reference counts
+ * them: 32 consecutive 'a', 32 open '(', and 32 open '{'. Absent text is not valid.
+ */
 bool signature_is_valid(Text signature);
 
 /* Exactly one complete type. */

@@ -25,7 +25,7 @@ enum {
 typedef struct StampPlan {
         struct iovec runs[STAMP_RUNS_MAX];
         unsigned n_runs;
-        uint32_t header_size; /* of the new header: the sum of the runs */
+        uint32_t header_size;            /* of the new header: the sum of the runs */
         uint8_t fixed[FRAME_FIXED_SIZE]; /* the patched fixed part: runs[0] points here */
         uint8_t patch[STAMP_PATCH_MAX];  /* the SENDER field: the last run points here */
 } StampPlan;

@@ -35,25 +35,37 @@ typedef struct GateListener {
 typedef struct GateOptions {
         const GateListener *listeners; /* copied */
         unsigned n_listeners;
-        unsigned mechanisms; /* SASL_MECHANISM_*: as <auth> allows; 0: all */
-        uid_t bus_uid;       /* a session bus admits this uid only */
-        bool admits_every_uid; /* system bus (its policy decides later): issue-5 ground */
+        unsigned mechanisms;     /* SASL_MECHANISM_*: as <auth> allows; 0: all */
+        uid_t bus_uid;           /* a session bus admits this uid only */
+        bool admits_every_uid;   /* system bus (its policy decides later) */
         unsigned max_incomplete; /* accepting pauses at this many (max_incomplete_connections) */
-        unsigned max_incomplete_per_uid; /* 0: a half of max_incomplete, at least 1 */
-        uint64_t auth_timeout_ms;
+        /* Handshakes of one uid; one more is closed at once. The bus's own uid and root have no
+         * such limit. 0: a half of max_incomplete, at least 1. */
+        unsigned max_incomplete_per_uid;
+        uint64_t auth_timeout_ms;      /* from accept to Hello; 0: none */
         unsigned max_message_unix_fds; /* room for fds pipelined behind BEGIN */
         void (*deliver)(void *context, GateConnection *connection); /* on the gate's thread */
         void *context;
 } GateOptions;
 
-typedef struct GateCounters { /* a snapshot */
+/*
+ * A snapshot. accepted = admitted + refused + timed_out + handshakes under way; refused: closed by
+ * the gate or by the peer before it was admitted; incomplete: handshakes and delivered connections
+ * that are not complete.
+ */
+typedef struct GateCounters {
         uint64_t accepted, admitted, refused, timed_out, incomplete;
 } GateCounters;
 
 /* Starts the thread. 0 or -errno. */
 int gate_new(const GateOptions *options, Gate **ret_gate);
 
-/* Stops and joins the thread, closes connections under way; NULL is allowed. Returns NULL. */
+/* Stops and joins the thread: nothing is delivered any more. Those who still have delivered
+ * connections may go on to call gate_complete(). NULL is allowed; idempotent. */
+void gate_stop(Gate *gate);
+
+/* Stops the thread if need be and closes connections under way; nobody uses the gate any more. NULL
+ * is allowed. Returns NULL. */
 Gate *gate_free(Gate *gate);
 
 /*

@@ -128,8 +128,10 @@ const IoCounters *io_counters(const Io *io);
 int io_add(Io *io, IoSocket *socket);
 
 /*
- * Forgets a socket that is not receiving. Completions of its generation that come later find
- * nobody (their buffers and fds are given back).
+ * Forgets a socket. Completions of its generation that come later find nobody (their buffers and
+ * fds are given back). Allowed while io_receive() runs: what it brought and nobody took is lost;
+ * not while io_receive_into() runs. The kernel holds on to the open file until the next io_submit()
+ * or io_wait(): who wants the peer to see the end at once calls shutdown(2) before close(2).
  */
 void io_remove(Io *io, IoSocket *socket);
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads what the kernel reports of a peer. All of it was frozen when the peer called connect(), so
+ * it does not matter when it is read. Only SO_PEERCRED decides anything and must succeed; the rest
+ * depends on the kernel's age and configuration.
+ */
+
+#include "auth/credentials.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "broker/base/alloc.h"
+#include "broker/base/cleanup.h"
+
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
+#ifndef SO_PEERPIDFD /* Linux 6.5 */
+#define SO_PEERPIDFD 77
+#endif
+
+enum {
+        OPTION_SIZE_FIRST = 256,       /* 64 groups, or nearly every label */
+        OPTION_SIZE_MAX = 1024 * 1024, /* NGROUPS_MAX groups are 256 KiB */
+};
+
+/*
+ * A socket option of unknown size: grows as ERANGE tells, in a loop because a security label may
+ * change between two calls. 0 with *ret_data NULL when the kernel does not have it.
+ */
+static int read_option(int fd, int option, void **ret_data, size_t *ret_size)
+{
+        socklen_t size = OPTION_SIZE_FIRST;
+
+        for (;;) {
+                CLEANUP_ALLOC void *data = alloc_bytes(size);
+                socklen_t room = size;
+
+                if (!data)
+                        return -ENOMEM;
+                if (getsockopt(fd, SOL_SOCKET, option, data, &size) == 0) {
+                        *ret_data = data;
+                        *ret_size = size;
+                        data = NULL;
+                        return 0;
+                }
+                if (errno != ERANGE || size > OPTION_SIZE_MAX)
+                        break;
+                if (size <= room)
+                        size = room * 2;
+        }
+        *ret_data = NULL;
+        *ret_size = 0;
+        return 0;
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+        const gid_t *x = a;
+        const gid_t *y = b;
+
+        return (*x > *y) - (*x < *y);
+}
+
+/* Sorts, adds the primary group and drops what is there twice. */
+static int read_groups(int fd, Credentials *credentials)
+{
+        void *data;
+        size_t size;
+        gid_t *groups;
+        size_t n_read;
+        size_t n = 0;
+        int r;
+
+        r = read_option(fd, SO_PEERGROUPS, &data, &size);
+        if (r < 0 || !data)
+                return r;
+        n_read = size / sizeof(gid_t);
+        groups = alloc_resize(data, (n_read + 1) * sizeof(gid_t));
+        if (!groups) {
+                alloc_free(data);
+                return -ENOMEM;
+        }
+        groups[n_read] = credentials->gid;
+        qsort(groups, n_read + 1, sizeof(gid_t), compare_groups);
+        for (size_t i = 0; i <= n_read; i++)
+                if (n == 0 || groups[n - 1] != groups[i])
+                        groups[n++] = groups[i];
+        credentials->groups = groups;
+        credentials->n_groups = n;
+        return 0;
+}
+
+static int read_label(int fd, Credentials *credentials)
+{
+        void *data;
+        size_t size;
+        char *label;
+        int r;
+
+        r = read_option(fd, SO_PEERSEC, &data, &size);
+        if (r < 0 || !data)
+                return r;
+        label = data;
+        while (size > 0 && label[size - 1] == '\0')
+                size--;
+        if (size == 0) {
+                alloc_free(data);
+                return 0;
+        }
+        credentials->security_label = label;
+        credentials->security_label_size = size;
+        return 0;
+}
+
+/* The kernel makes it close-on-exec. A peer that is gone, or no fd left: there is none. */
+static int read_pidfd(int fd)
+{
+        int pidfd = -1;
+        socklen_t size = sizeof(pidfd);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
+                return -1;
+        return pidfd;
+}
+
+int credentials_read(int fd, Credentials *ret_credentials)
+{
+        Credentials credentials = {.pidfd = -1};
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+        int r;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return -errno;
+        credentials.uid = peer.uid;
+        credentials.gid = peer.gid;
+        credentials.pid = peer.pid;
+
+        r = read_groups(fd, &credentials);
+        if (r == 0)
+                r = read_label(fd, &credentials);
+        if (r < 0) {
+                credentials_deinit(&credentials);
+                return r;
+        }
+        credentials.pidfd = read_pidfd(fd);
+        *ret_credentials = credentials;
+        return 0;
+}
+
+void credentials_deinit(Credentials *credentials)
+{
+        credentials->groups = alloc_free(credentials->groups);
+        credentials->n_groups = 0;
+        credentials->security_label = alloc_free(credentials->security_label);
+        credentials->security_label_size = 0;
+        credentials->pidfd = cleanup_close(credentials->pidfd);
+}

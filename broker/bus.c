@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/bus.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker/base/alloc.h"
+#include "broker/base/log.h"
+#include "broker/gate/gate.h"
+#include "broker/io/ready.h"
+#include "broker/worker/worker.h"
+
+enum {
+        WORKERS_DEFAULT_MAX = 8,
+        RECLAIM_PAUSE_NS = 2 * 1000 * 1000, /* one grace period serves all that retires meanwhile */
+};
+
+struct Bus {
+        const Options *options;     /* borrowed */
+        const Config *config;       /* borrowed */
+        const Listeners *listeners; /* borrowed */
+        IoBackend backend;
+        Qsbr qsbr;
+        Wake wake; /* control's: something was retired */
+        Ready ready;
+        int signal_fd;
+        Router router;
+        Driver driver;
+        Worker *workers[ROUTER_WORKERS_MAX];
+        unsigned n_workers;
+        unsigned next_worker; /* gate's thread */
+        Gate *gate;
+};
+
+static void bus_post_duties(void *context, unsigned home, StackNode *chain)
+{
+        Bus *bus = context;
+
+        worker_post_duties(bus->workers[home], chain);
+}
+
+static void bus_on_complete(void *context)
+{
+        Bus *bus = context;
+
+        gate_complete(bus->gate);
+}
+
+/* A connection on its way from the gate to a worker. */
+typedef struct BusArrival {
+        WorkerArrival arrival;
+        GateConnection *connection;
+} BusArrival;
+
+static void bus_release_arrival(WorkerArrival *arrival)
+{
+        BusArrival *self = CONTAINER_OF(arrival, BusArrival, arrival);
+
+        gate_connection_free(self->connection);
+        alloc_free(self);
+}
+
+/* Gate's thread: connections go round the workers. */
+static void bus_deliver(void *context, GateConnection *connection)
+{
+        Bus *bus = context;
+        BusArrival *self = alloc_zeroed(1, sizeof(*self));
+        const uid_t uid = connection->credentials.uid;
+
+        if (!self) {
+                gate_connection_free(connection);
+                gate_complete(bus->gate);
+                return;
+        }
+        self->connection = connection;
+        self->arrival.options = (PeerOptions){.fd = connection->fd,
+                                              .credentials = connection->credentials,
+                                              .passes_fds = connection->passes_fds,
+                                              .privileged = uid == 0 || uid == bus->driver.uid,
+                                              .deadline_ns = connection->deadline_ns};
+        self->arrival.bytes = connection->bytes;
+        self->arrival.n_bytes = connection->n_bytes;
+        self->arrival.fds = connection->fds;
+        self->arrival.n_fds = connection->n_fds;
+        self->arrival.release = bus_release_arrival;
+        /* What the peer takes over is no longer the connection's. */
+        connection->fd = -1;
+        connection->credentials = (Credentials){.pidfd = -1};
+        connection->n_fds = 0;
+        worker_post_arrival(bus->workers[bus->next_worker++ % bus->n_workers], &self->arrival);
+}
+
+static RouterRoot *bus_new_root(const Limits *limits)
+{
+        RouterRoot *root = alloc_zeroed(1, sizeof(*root));
+
+        if (!root)
+                return NULL;
+        root->policy = (Policy){.generation = 1, .kind = POLICY_ALLOW_ALL};
+        root->limits = (RouterLimits){
+                .max_message_size = limits->max_message_size_bytes,
+                .max_message_unix_fds = limits->max_message_unix_fds,
+                .max_incoming_bytes = limits->max_incoming_bytes,
+                .max_incoming_unix_fds = limits->max_incoming_unix_fds,
+                .max_outgoing_bytes = limits->max_outgoing_bytes,
+                .max_outgoing_unix_fds = limits->max_outgoing_unix_fds,
+                .max_completed_connections = limits->max_completed_connections,
+                .max_connections_per_user = limits->max_connections_per_user,
+                .max_names_per_connection = limits->max_names_per_connection,
+                .max_match_rules_per_connection = limits->max_match_rules_per_connection,
+                .max_replies_per_connection = limits->max_replies_per_connection,
+                .auth_timeout_ms = limits->auth_timeout_ms,
+                .pending_fd_timeout_ms = limits->pending_fd_timeout_ms};
+        return root;
+}
+
+/* The CPUs this process may use, at most 8. */
+static unsigned bus_choose_workers(unsigned wish)
+{
+        cpu_set_t set;
+        unsigned n = 1;
+
+        if (wish > 0)
+                return wish < ROUTER_WORKERS_MAX ? wish : ROUTER_WORKERS_MAX;
+        if (sched_getaffinity(0, sizeof(set), &set) == 0)
+                n = (unsigned)CPU_COUNT(&set);
+        return n < 1 ? 1 : n > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : n;
+}
+
+/* SIGTERM ends the bus; SIGPIPE is ignored; SIGINT keeps its default action. */
+static int bus_open_signals(void)
+{
+        sigset_t set;
+        int fd;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return fd < 0 ? -errno : fd;
+}
+
+static int bus_open_control(Bus *bus)
+{
+        int r = wake_init(&bus->wake);
+
+        if (r < 0)
+                return r;
+        qsbr_init(&bus->qsbr, &bus->wake);
+        r = ready_init(&bus->ready);
+        if (r < 0)
+                return r;
+        bus->signal_fd = bus_open_signals();
+        if (bus->signal_fd < 0)
+                return bus->signal_fd;
+        r = ready_add(&bus->ready, bus->signal_fd, true, false, &bus->signal_fd);
+        if (r < 0)
+                return r;
+        return ready_add(&bus->ready, bus->wake.fd, true, false, &bus->wake);
+}
+
+int bus_new(const Options *options, const Config *config, const Listeners *listeners,
+            IoBackend backend, Bus **ret_bus)
+{
+        Bus *bus = alloc_zeroed(1, sizeof(*bus));
+        RouterRoot *root = bus_new_root(&config->limits);
+        RouterHooks hooks = {.post_duties = bus_post_duties, .context = bus};
+        int r = bus && root ? 0 : -ENOMEM;
+
+        if (r == 0) {
+                bus->options = options;
+                bus->config = config;
+                bus->listeners = listeners;
+                bus->backend = backend;
+                bus->n_workers = bus_choose_workers(options->n_workers);
+                r = bus_open_control(bus);
+        }
+        if (r == 0)
+                r = router_init(&bus->router, &bus->qsbr, root, &hooks);
+        if (r == 0)
+                r = driver_init(&bus->driver, &bus->router, options->systemd_activation);
+        if (r < 0) { /* the process ends now; the kernel closes what is open */
+                log_error("cannot set up the bus: %s", strerror(-r));
+                return r;
+        }
+        *ret_bus = bus;
+        return 0;
+}
+
+static int bus_start_workers(Bus *bus)
+{
+        static const WorkerSpin spins[] = {[OPTIONS_SPIN_AUTO] = WORKER_SPIN_AUTO,
+                                           [OPTIONS_SPIN_OFF] = WORKER_SPIN_OFF,
+                                           [OPTIONS_SPIN_FIXED] = WORKER_SPIN_FIXED};
+        WorkerOptions options = {.backend = bus->backend,
+                                 .router = &bus->router,
+                                 .driver = &bus->driver,
+                                 .workers = bus->workers,
+                                 .spin = spins[bus->options->spin],
+                                 .spin_ns = (uint64_t)bus->options->spin_us * 1000,
+                                 .on_complete = bus_on_complete,
+                                 .context = bus};
+
+        for (unsigned i = 0; i < bus->n_workers; i++) {
+                int r;
+
+                options.index = i;
+                r = worker_new(&options, &bus->workers[i]);
+                if (r < 0) {
+                        log_error("cannot start worker %u of %u: %s%s", i, bus->n_workers,
+                                  strerror(-r),
+                                  r == -ENOMEM ? "; fewer --workers, --io=epoll or a higher "
+                                                 "RLIMIT_MEMLOCK may help"
+                                               : "");
+                        return r;
+                }
+        }
+        return 0;
+}
+
+static int bus_start_gate(Bus *bus)
+{
+        const Limits *limits = &bus->config->limits;
+        GateListener *listeners = alloc_zeroed(bus->listeners->n, sizeof(*listeners));
+        GateOptions options = {.listeners = listeners,
+                               .n_listeners = (unsigned)bus->listeners->n,
+                               .mechanisms = bus->config->mechanisms,
+                               .bus_uid = getuid(),
+                               .admits_every_uid = bus->config->admits_every_user,
+                               .max_incomplete = (unsigned)limits->max_incomplete_connections,
+                               .auth_timeout_ms = limits->auth_timeout_ms,
+                               .max_message_unix_fds = (unsigned)limits->max_message_unix_fds,
+                               .deliver = bus_deliver,
+                               .context = bus};
+        int r;
+
+        if (!listeners)
+                return -ENOMEM;
+        for (size_t i = 0; i < bus->listeners->n; i++) {
+                listeners[i].fd = bus->listeners->items[i].fd;
+                memcpy(listeners[i].guid, bus->listeners->items[i].guid, sizeof(listeners[i].guid));
+        }
+        r = gate_new(&options, &bus->gate);
+        alloc_free(listeners);
+        if (r < 0)
+                log_error("cannot start the gate: %s", strerror(-r));
+        return r;
+}
+
+int bus_start(Bus *bus)
+{
+        int r = bus_start_workers(bus);
+
+        return r < 0 ? r : bus_start_gate(bus);
+}
+
+static void bus_reclaim(Bus *bus)
+{
+        const struct timespec pause = {.tv_nsec = RECLAIM_PAUSE_NS};
+
+        while (qsbr_reclaim(&bus->qsbr) > 0)
+                nanosleep(&pause, NULL);
+}
+
+/* Whether SIGTERM came. */
+static bool bus_read_signal(Bus *bus)
+{
+        struct signalfd_siginfo info;
+
+        return read(bus->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+               info.ssi_signo == SIGTERM;
+}
+
+int bus_run(Bus *bus)
+{
+        ReadyEvent events[8];
+
+        for (;;) {
+                int n;
+
+                wake_prepare(&bus->wake);
+                n = ready_wait(&bus->ready, qsbr_has_retired(&bus->qsbr) ? 0 : UINT64_MAX, events,
+                               ARRAY_SIZE(events));
+                wake_finish(&bus->wake);
+                if (n < 0) {
+                        log_error("cannot wait for events: %s", strerror(-n));
+                        return 1;
+                }
+                for (int i = 0; i < n; i++) {
+                        if (events[i].cookie == &bus->wake)
+                                wake_drain(&bus->wake);
+                        else if (bus_read_signal(bus))
+                                return 0;
+                }
+                bus_reclaim(bus);
+        }
+}
+
+Bus *bus_free(Bus *bus)
+{
+        if (!bus)
+                return NULL;
+        gate_stop(bus->gate);
+        for (unsigned i = 0; i < bus->n_workers; i++)
+                if (bus->workers[i])
+                        worker_stop(bus->workers[i]);
+        for (unsigned i = 0; i < bus->n_workers; i++)
+                if (bus->workers[i])
+                        worker_join(bus->workers[i]);
+        while (qsbr_reclaim(&bus->qsbr) > 0)
+                continue;
+        for (unsigned i = 0; i < bus->n_workers; i++)
+                bus->workers[i] = worker_free(bus->workers[i]);
+        bus->gate = gate_free(bus->gate);
+        driver_deinit(&bus->driver);
+        router_deinit(&bus->router);
+        close(bus->signal_fd);
+        ready_deinit(&bus->ready);
+        wake_deinit(&bus->wake);
+        return alloc_free(bus);
+}

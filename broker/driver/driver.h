@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_DRIVER_DRIVER_H
+#define RINGBUS_DRIVER_DRIVER_H
+
+/*
+ * The driver: the bus itself as a peer, "org.freedesktop.DBus". Methods are tables, one file per
+ * group; each runs synchronously on the caller's worker, so it acts in order with the caller's other
+ * messages. Specification: "Message Bus Messages".
+ */
+
+#include "broker/driver/environment.h"
+#include "broker/peer/peer.h"
+
+/* Immutable once the workers run, but for the environment, which has a lock of its own. */
+typedef struct Driver {
+        Router *router;      /* borrowed */
+        char id[33];         /* GetId: 32 hex digits */
+        char machine_id[33]; /* "" if the machine has none */
+        uint32_t uid;        /* of the bus */
+        uint32_t pid;
+        bool systemd_activation;
+        Environment environment;
+} Driver;
+
+/* Draws the bus's id, reads the machine's. 0 or -errno. Main thread. */
+int driver_init(Driver *driver, Router *router, bool systemd_activation);
+void driver_deinit(Driver *driver);
+
+/* A message whose destination is the bus. Home worker of `peer`. */
+void driver_handle(Driver *driver, Shard *shard, Peer *peer, Incoming *incoming);
+
+/* A message without destination that is no broadcast: method calls are answered by the bus's own
+ * end of the connection (org.freedesktop.DBus.Peer), the rest is ignored. */
+void driver_handle_local(Driver *driver, Shard *shard, Peer *peer, const Incoming *incoming);
+
+/* Pushes one of the bus's own messages to an endpoint (shown to eavesdroppers if there are any).
+ * Takes the reference; NULL is ignored. Any worker; the registry lock may be held. */
+void driver_push(RouterThread *thread, Endpoint *to, Message *message);
+
+/* An error reply to a message of `to`, with a printf text. `name` without the common prefix. */
+void driver_push_error(RouterThread *thread, Endpoint *to, uint32_t serial, const char *name,
+                       const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The introspection data of an object path, NUL-terminated, to be freed with alloc_free(). NULL:
+ * out of memory. Any thread. */
+char *driver_introspect(Text path);
+
+#endif

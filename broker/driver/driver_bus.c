@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hello, GetId, and what starts services. */
+#include "broker/driver/driver_private.h"
+
+static Message *driver_build_hello(RouterThread *thread, const void *context, uint32_t code)
+{
+        DriverCall call = *(const DriverCall *)context;
+        Text name = endpoint_name(call.caller); /* assigned just now */
+
+        (void)thread;
+        (void)code;
+        return driver_build_reply(&call, "s", driver_write_text, &name);
+}
+
+void driver_hello(DriverCall *call)
+{
+        OwnershipReply reply = {.build = driver_build_hello, .context = call};
+
+        if (call->caller->id != ENDPOINT_NO_ID) {
+                driver_fail(call, "Failed", "Already handled an Hello message");
+                return;
+        }
+        switch (ownership_hello(call->thread, call->caller, &reply)) {
+        case OWNERSHIP_OK:
+                peer_set_complete(call->peer);
+                break;
+        case OWNERSHIP_LIMIT:
+                driver_fail(call, "LimitsExceeded",
+                            "The maximum number of active connections has been reached");
+                break;
+        case OWNERSHIP_USER_LIMIT:
+                driver_fail(call, "LimitsExceeded",
+                            "The maximum number of active connections for UID %u has been reached",
+                            call->caller->uid);
+                break;
+        case OWNERSHIP_NO_MEMORY:
+                peer_close(call->peer);
+                break;
+        }
+}
+
+void driver_get_id(DriverCall *call)
+{
+        driver_reply_text(call, text_from(call->driver->id));
+}
+
+void driver_update_environment(DriverCall *call)
+{
+        size_t end = driver_read_u32(call);
+
+        call->at = (call->at + 7) & ~(size_t)7;
+        end += call->at;
+        while (call->at < end) {
+                Text key, value;
+
+                call->at = (call->at + 7) & ~(size_t)7;
+                key = driver_read_string(call);
+                value = driver_read_string(call);
+                if (environment_set(&call->driver->environment, key, value) < 0) {
+                        driver_fail(call, "NoMemory", "Out of memory");
+                        return;
+                }
+        }
+        driver_reply_empty(call);
+}
+
+enum { START_ALREADY_RUNNING = 2 };
+
+void driver_start_service(DriverCall *call)
+{
+        Names *names = &call->driver->router->names;
+        Text name = driver_read_string(call);
+
+        lock_acquire(&names->lock);
+        if (names_get_owner(names, name))
+                driver_reply_u32(call, START_ALREADY_RUNNING);
+        else
+                driver_fail(call, "ServiceUnknown",
+                            "The name %.*s was not provided by any .service files",
+                            TEXT_FORMAT(name));
+        lock_release(&names->lock);
+}

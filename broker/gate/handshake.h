@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_GATE_HANDSHAKE_H
+#define RINGBUS_GATE_HANDSHAKE_H
+
+/*
+ * Handshake: one connection from accept to BEGIN: its bytes, cut into lines, and its SASL machine.
+ *
+ * Owner: the gate's thread.
+ */
+
+#include "auth/sasl.h"
+#include "broker/base/list.h"
+#include "broker/gate/gate.h"
+#include "broker/gate/source.h"
+
+typedef struct Handshake {
+        GateSource source;
+        ListNode node;  /* in the gate's list, oldest first */
+        int fd;         /* owned */
+        uid_t uid;      /* SO_PEERCRED */
+        bool shares;    /* counted in the gate's ShareTable */
+        bool watched;   /* in the gate's Ready */
+        bool has_begun; /* the first byte, NUL, was received */
+        Sasl sasl;
+        uint64_t deadline_ns; /* 0: none */
+        uint8_t *bytes;       /* received, not yet consumed */
+        size_t n_bytes;
+        size_t n_allocated;
+        size_t n_searched; /* of `bytes`, that hold no CRLF */
+        int *fds;          /* came with the bytes behind BEGIN */
+        unsigned n_fds;
+} Handshake;
+
+typedef enum HandshakeResult {
+        HANDSHAKE_WAITING,  /* for more bytes */
+        HANDSHAKE_ADMITTED, /* BEGIN was received: handshake_take_connection() */
+        HANDSHAKE_FAILED,   /* the peer has gone or broke the rules: handshake_free() */
+} HandshakeResult;
+
+/* Takes `fd` over on success. 0 or -ENOMEM. */
+int handshake_new(int fd, uid_t uid, const char *guid, unsigned mechanisms,
+                  Handshake **ret_handshake);
+
+/*
+ * Reads what is there (within a bound, for fairness), handles all complete lines and answers.
+ * At most `n_fds_max` fds are received behind BEGIN.
+ */
+HandshakeResult handshake_read(Handshake *handshake, unsigned n_fds_max);
+
+/*
+ * Reads the credentials and moves fd, bytes and fds of an admitted handshake into a new
+ * GateConnection. 0 or -errno; the handshake is to be freed in either case.
+ */
+int handshake_take_connection(Handshake *handshake, GateConnection **ret_connection);
+
+/* Closes what it still owns; it is in no list and not watched. Returns NULL. */
+Handshake *handshake_free(Handshake *handshake);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_GATE_LOBBY_H
+#define RINGBUS_GATE_LOBBY_H
+
+/*
+ * Lobby: the handshakes under way, from the accepted fd to the delivered connection, and how many
+ * of them there may be.
+ *
+ * Owner: the gate's thread, but for the members under "shared", which any thread may read and of
+ * which any thread may give n_incomplete back.
+ * Invariant: accepted = admitted + refused + timed_out + the length of `handshakes`.
+ */
+
+#include "broker/base/list.h"
+#include "broker/gate/acceptor.h"
+#include "broker/gate/gate.h"
+#include "broker/gate/handshake.h"
+#include "broker/gate/share.h"
+#include "broker/gate/throttle.h"
+#include "broker/sync/counter.h"
+
+typedef struct Lobby {
+        GateOptions options; /* immutable */
+        Ready *ready;        /* borrowed */
+        List handshakes;     /* by deadline, which is the order of acceptance */
+        ShareTable shares;
+        uint64_t now_ns; /* the loop sets it, once a turn */
+        Throttle log_share;
+        Throttle log_uid;
+        Throttle log_timeout;
+
+        /* shared */
+        Counter n_incomplete; /* in `handshakes`, or delivered and not yet complete */
+        Tally accepted, admitted, refused, timed_out;
+} Lobby;
+
+/* Before the thread starts. options->listeners is not looked at. */
+void lobby_init(Lobby *lobby, Ready *ready, const GateOptions *options);
+
+/* Ends all handshakes. */
+void lobby_deinit(Lobby *lobby);
+
+/* Whether one connection more may be accepted. */
+bool lobby_has_room(const Lobby *lobby);
+
+/* Accepts from a readable listener, within a bound for fairness. */
+void lobby_accept(Lobby *lobby, Acceptor *acceptor, AcceptorListener *listener);
+
+/* Goes on with a handshake whose socket is readable; it may be freed or delivered. */
+void lobby_read(Lobby *lobby, Handshake *handshake);
+
+/* Ends the handshakes whose time is up. */
+void lobby_expire(Lobby *lobby);
+
+/* The next deadline; UINT64_MAX: none. */
+uint64_t lobby_deadline(const Lobby *lobby);
+
+#endif

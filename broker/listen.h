@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_BROKER_LISTEN_H
+#define RINGBUS_BROKER_LISTEN_H
+
+/*
+ * The addresses that the bus listens on. Specification: "Server Addresses", "Transports".
+ *
+ * unix: with path, abstract, dir, tmpdir or runtime=yes, and systemd: for the sockets that systemd
+ * passed. Other transports are refused by name. Keys that mean nothing to a transport are ignored,
+ * as in the reference.
+ *
+ * Owner: the main thread. The gate borrows the sockets.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LISTEN_ERROR_MAX = 1024, LISTEN_GUID_SIZE = 33 };
+
+/* One line that says what is wrong, naming the address. */
+typedef struct ListenError {
+        char text[LISTEN_ERROR_MAX];
+} ListenError;
+
+typedef struct Listener {
+        int fd; /* listening AF_UNIX stream socket, non-blocking, close-on-exec */
+        char guid[LISTEN_GUID_SIZE]; /* 32 hex digits of 128 random bits */
+        char *address; /* "unix:path=...,guid=...", escaped: what a client connects to */
+        char *path;    /* the socket file, which listen_close() unlinks; NULL: none is ours */
+        uint64_t identity[2]; /* of the socket file: another one in its place is not ours */
+} Listener;
+
+typedef struct Listeners {
+        Listener *items; /* in the order of the addresses */
+        size_t n;
+        /* What --print-address prints: the last listed address first, joined by ';'. */
+        char *address;
+} Listeners;
+
+/*
+ * Listens on each of the addresses, of which there is at least one. An address may list
+ * alternatives, "A;B": the first that can be listened on counts. A stale socket file is replaced;
+ * the socket file made has mode 0777, who may use the bus is decided later.
+ *
+ * Returns 0 and *ret_listeners; or -errno and *ret_error, then nothing is left behind: -EINVAL for
+ * an address that is wrong, -EOPNOTSUPP for a transport that is not supported (yet) or an unset
+ * XDG_RUNTIME_DIR, -ENOMEM, or what the kernel said. "systemd:" takes LISTEN_FDS and its companions
+ * out of the environment, so no other thread may exist.
+ */
+int listen_open(const char *const *addresses, size_t n_addresses, Listeners **ret_listeners,
+                ListenError *ret_error);
+
+/* Closes the sockets and unlinks the socket files made by listen_open(). NULL is allowed. Returns
+ * NULL. */
+Listeners *listen_close(Listeners *listeners);
+
+#endif

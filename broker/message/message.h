@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_MESSAGE_MESSAGE_H
+#define RINGBUS_MESSAGE_MESSAGE_H
+
+/*
+ * Incoming: one validated message as its sender's worker sees it while routing; borrowed bytes.
+ * Message: what is queued at receivers: immutable, counted, its bytes on their way out: the
+ * rewritten header in the message's own block, the body there too when it is small, else by
+ * reference to where it was received.
+ */
+
+#include <sys/uio.h>
+
+#include "broker/io/io.h"
+#include "broker/message/account.h"
+#include "broker/message/blob.h"
+#include "broker/sync/commit.h"
+#include "broker/sync/mailbox.h"
+#include "proto/header.h"
+
+enum {
+        /* Bodies up to this are copied into the message: cheaper than one more iovec, and nothing
+         * is pinned (docs/decisions/0002). */
+        MESSAGE_COPY_MAX = 4096,
+        MESSAGE_IOVECS = 2, /* header, body */
+};
+
+typedef struct Incoming {
+        const uint8_t *data; /* the whole message */
+        Header header;
+        IoBuffer *buffer; /* borrowed: where data lies, or NULL */
+        Blob *blob;       /* borrowed: or here */
+        int *fds;         /* header.n_unix_fds; a Message takes them over and sets this to NULL */
+        Account *account; /* the sender's */
+} Incoming;
+
+static inline const uint8_t *incoming_body(const Incoming *incoming)
+{
+        return incoming->data + incoming->header.frame.header_size;
+}
+
+typedef struct Message Message;
+
+/* A message's place in one mailbox. */
+typedef struct Delivery {
+        MailNode node;
+        Message *message;
+} Delivery;
+
+typedef struct DeliveryChunk DeliveryChunk;
+
+/* Owner: atomic reference count; immutable after the first push. */
+struct Message {
+        RefCount references;
+        Commit commit;       /* for the messages whose `step` is this one */
+        Message *step;       /* commit word to wait for: itself, another (referenced), or NULL */
+        Account *account;    /* referenced; NULL: the bus's own message */
+        IoBuffer *buffer;    /* referenced: where body lies, or NULL */
+        Blob *blob;          /* referenced: or here */
+        const uint8_t *body; /* NULL: everything is in `bytes` */
+        uint8_t *bytes;      /* inside the block: header, perhaps body */
+        uint32_t bytes_size;
+        uint32_t body_size; /* of `body` */
+        uint32_t size;      /* on the wire */
+        uint32_t n_fds;
+        int *fds; /* owned */
+        size_t block_size;
+        DeliveryChunk *chunks; /* further deliveries */
+        uint32_t n_deliveries; /* in the block */
+        uint32_t n_used;
+        Delivery deliveries[] __attribute__((aligned(MAILBOX_NODE_ALIGNMENT)));
+};
+
+/* A delivery's cost to a receiver's queue, in bytes. */
+static inline uint64_t message_charge(const Message *message)
+{
+        return (uint64_t)message->size + sizeof(Delivery);
+}
+
+/*
+ * A relayed message: SENDER stamped, unknown fields stripped, `n_deliveries` places at hand. With
+ * `own` its bytes are its own; otherwise a large body refers to where it was received. Takes the
+ * incoming fds over and charges the account. One reference, the caller's; NULL: out of memory.
+ */
+Message *message_new_relay(Pool *pool, Incoming *incoming, Text sender, unsigned n_deliveries,
+                           bool own);
+
+/* Before any push succeeded: the fds go back to where they came from. */
+void message_give_back_fds(Message *message, Incoming *incoming);
+
+/* A message of the bus's own, `size` bytes of which the caller writes to message->bytes. */
+Message *message_new_own(Pool *pool, uint32_t size, unsigned n_deliveries);
+
+/* A fresh place in one more mailbox; NULL: out of memory. Takes one reference. Only the pusher,
+ * who still has one himself. */
+Delivery *message_add_delivery(Pool *pool, Message *message);
+
+/* Gives a place back that was not pushed (the latest one), and its reference. */
+void message_undo_delivery(Message *message, Delivery *delivery);
+
+/* Before any push: its commit word is `step`'s (referenced, or the message itself). */
+void message_join_step(Message *message, Message *step);
+
+/* Whether it may be sent. */
+static inline bool message_is_committed(const Message *message)
+{
+        return !message->step || commit_is_set(&message->step->commit);
+}
+
+/* Drops n references. Inside a read-side section (the account may resume its sender). */
+void message_unref(Pool *mine, Message *message, uint32_t n);
+
+/*
+ * The duty holder of the only receiver: a body that pins a receive buffer is copied out when it is
+ * small against the buffer. True if nothing is pinned any more.
+ */
+bool message_release_buffer(Pool *pool, Message *message);
+
+/* Fills at most MESSAGE_IOVECS vectors from byte `offset` on; returns how many. */
+unsigned message_fill_iovecs(const Message *message, size_t offset, struct iovec *iovecs);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_PEER_PEER_H
+#define RINGBUS_PEER_PEER_H
+
+/*
+ * Peer: one connection. It embeds the Endpoint that the router knows.
+ *
+ * Owner: input belongs to the home worker; output belongs to whoever holds the mailbox's duty;
+ * memory lives until the last reference (home until a grace period after it left, duty).
+ *
+ * The end of a connection: input runs to its end (end of stream, or the bus closes: shutdown(2)) ->
+ * the receive's last completion -> mailbox closed, names and rules released, callers answered ->
+ * socket removed -> grace period -> last reference -> memory freed, close(2) last.
+ */
+
+#include "auth/credentials.h"
+#include "broker/peer/shard.h"
+
+/* Why input rests: a mask owned by the home worker. */
+enum {
+        PEER_PAUSE_ACCOUNT = 0x1, /* max_incoming_*: too much of it is in memory */
+        PEER_PAUSE_BUDGET = 0x2,  /* this turn's share is used up */
+};
+
+typedef struct PeerHeld PeerHeld;
+
+struct Peer {
+        Endpoint endpoint;
+        Retired retired;
+        StackNode post_node; /* on a worker's inbox: resume */
+        Credentials credentials;
+        Router *router; /* borrowed */
+        int fd;
+
+        /* Input: home worker. */
+        struct PeerInput {
+                IoSocket socket;
+                Shard *shard;
+                ListNode shard_node;
+                ListNode budget_node;
+                Timer timer; /* Hello by then; later: fds without their message */
+                uint8_t fixed[FRAME_FIXED_SIZE]; /* the beginning of a frame */
+                unsigned n_fixed;
+                Blob *assembly; /* a message whose bytes came in pieces */
+                size_t assembly_have;
+                Frame assembly_frame;
+                bool into; /* the rest is received straight into the assembly */
+                uint32_t pauses;
+                PeerHeld *held_first; /* received while paused */
+                PeerHeld *held_last;
+                unsigned n_held;
+                int *fds; /* received, not yet taken by a message */
+                unsigned n_fds;
+                unsigned fds_capacity;
+                uint64_t budget_turn;
+                size_t budget_used;
+                bool closing;  /* nothing more is parsed */
+                bool ended;    /* end of stream: parse what is held, then leave */
+                bool left;
+                bool complete; /* Hello succeeded, or the gate was told otherwise */
+        } input;
+
+        /* Output: duty holder. */
+        struct PeerOutput {
+                IoSend send;
+                ssize_t result; /* of the send that has completed */
+                Peer *next_sent; /* on Shard.sent_first */
+                Delivery *first;
+                Delivery *last;
+                size_t offset;         /* bytes of `first` that are sent */
+                size_t in_flight;      /* bytes of the send */
+                struct iovec *waiting; /* iovecs of a send that waits for room */
+                uint8_t *control;      /* SCM_RIGHTS of the send */
+                size_t control_size;
+                bool fds_unread; /* a message with fds may lie unread in the socket */
+                Timer retry;     /* fds could not go out yet */
+                uint64_t retry_ns;
+        } output;
+};
+
+typedef struct PeerOptions {
+        int fd;                  /* now the peer's */
+        Credentials credentials; /* now the peer's */
+        bool passes_fds;
+        bool privileged;
+        uint64_t deadline_ns; /* Hello by then; 0: no limit */
+} PeerOptions;
+
+/* Home worker. A new peer that does not receive yet; on failure (-ENOMEM, -EMFILE) fd and
+ * credentials stay the caller's. */
+int peer_new(Shard *shard, Router *router, const PeerOptions *options, Peer **ret_peer);
+
+/* Starts with what the gate received already (fds are taken over), then receives. May leave. */
+void peer_start(Peer *peer, const uint8_t *bytes, size_t n_bytes, const int *fds, unsigned n_fds);
+
+static inline Peer *peer_of(Endpoint *endpoint)
+{
+        return CONTAINER_OF(endpoint, Peer, endpoint);
+}
+
+/* Home worker: a receive completion. Takes the buffer and the fds. May leave. */
+void peer_receive(Peer *peer, IoReceived *received);
+
+/* Home worker: parses what is held and receives again if no reason to pause is left. May leave. */
+void peer_continue(Peer *peer, uint32_t pause_over);
+
+/* Home worker: the bus ends the connection. Returns at once; the rest follows with the receive's
+ * last completion. */
+void peer_close(Peer *peer);
+
+/* Home worker: Hello succeeded. */
+void peer_set_complete(Peer *peer);
+
+/* Duty holder: sends what is queued, or gives the duty up. */
+void peer_flush(Shard *shard, Peer *peer);
+
+/* Duty holder: the send has completed with output.result. */
+void peer_handle_sent(Shard *shard, Peer *peer);
+
+/* Input files' own. */
+void peer_leave(Peer *peer);
+void peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);
+void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);
+void peer_drop_input(Peer *peer);
+bool peer_add_fds(Peer *peer, const int *fds, unsigned n);
+
+#endif

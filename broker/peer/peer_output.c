@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Output: one sendmsg with everything a receiver is owed. First without waiting: a short count comes
+ * back at once. What remains then is copied out of receive buffers, so that a slow reader pins none,
+ * and sent with a request that waits for room. Exactly one send is in flight per socket.
+ *
+ * A message with fds goes out alone, and only when the one before it has been read: fds in flight
+ * count against the broker's own user, and one client that does not read could otherwise stop all
+ * fd passing on the bus.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "broker/base/clock.h"
+#include "broker/peer/peer.h"
+
+enum {
+        WAITING_IOVECS = 64,               /* of a send that waits for room */
+        RETRY_NS_MIN = 50 * 1000,          /* fds: 50 us, doubling, */
+        RETRY_NS_MAX = 100 * 1000 * 1000,  /* to 100 ms */
+        UNREAD_MAX = 128,                  /* SIOCOUTQ counts a drained socket's own skb */
+};
+
+/* Appends what waits in the mailbox to the remainder. */
+static void peer_take_mail(Peer *peer)
+{
+        struct PeerOutput *output = &peer->output;
+        MailNode *node = mailbox_take(&peer->endpoint.mailbox);
+
+        while (node) {
+                Delivery *delivery = CONTAINER_OF(node, Delivery, node);
+
+                node = node->next;
+                delivery->node.next = NULL;
+                if (output->last)
+                        output->last->node.next = &delivery->node;
+                else
+                        output->first = delivery;
+                output->last = delivery;
+        }
+}
+
+/* Takes the first delivery off the remainder; accounts for it. */
+static Message *peer_pop(Peer *peer)
+{
+        struct PeerOutput *output = &peer->output;
+        Delivery *delivery = output->first;
+        Message *message = delivery->message;
+        MailNode *next = delivery->node.next;
+
+        output->first = next ? CONTAINER_OF(next, Delivery, node) : NULL;
+        if (!next)
+                output->last = NULL;
+        counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
+        if (message->n_fds > 0)
+                counter_subtract(&peer->endpoint.queued_fds, message->n_fds);
+        return message;
+}
+
+/* The mailbox is closed: nothing of the remainder will be sent; the duty ends. */
+static void peer_abandon(Shard *shard, Peer *peer)
+{
+        struct PeerOutput *output = &peer->output;
+
+        while (output->first)
+                message_unref(&shard->thread.pool, peer_pop(peer), 1);
+        timers_disarm(&shard->timers, &output->retry);
+        endpoint_unref(&peer->endpoint, &shard->thread.pool);
+}
+
+/* The socket takes nothing more: output is over, input runs to its end and finds that out. */
+static void peer_fail_output(Shard *shard, Peer *peer)
+{
+        MailNode *node;
+
+        mailbox_close(&peer->endpoint.mailbox, &node);
+        while (node) {
+                Delivery *delivery = CONTAINER_OF(node, Delivery, node);
+                Message *message = delivery->message;
+
+                node = node->next;
+                counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
+                if (message->n_fds > 0)
+                        counter_subtract(&peer->endpoint.queued_fds, message->n_fds);
+                message_unref(&shard->thread.pool, message, 1);
+        }
+        shutdown(peer->fd, SHUT_RDWR);
+        peer_abandon(shard, peer);
+}
+
+static void peer_free_waiting(Shard *shard, struct PeerOutput *output)
+{
+        if (output->waiting)
+                pool_free(&shard->thread.pool, output->waiting,
+                          WAITING_IOVECS * sizeof(struct iovec));
+        output->waiting = NULL;
+        if (output->control)
+                pool_free(&shard->thread.pool, output->control, output->control_size);
+        output->control = NULL;
+}
+
+/* Fills vectors with what may be sent next, at most n_max: up to an uncommitted message, and a
+ * message with fds only by itself. */
+static unsigned peer_fill(Peer *peer, struct iovec *iovecs, unsigned n_max)
+{
+        struct PeerOutput *output = &peer->output;
+        size_t offset = output->offset;
+        Delivery *delivery = output->first;
+        unsigned n = 0;
+
+        output->in_flight = 0;
+        while (delivery && n + MESSAGE_IOVECS <= n_max) {
+                Message *message = delivery->message;
+                MailNode *next = delivery->node.next;
+
+                if (!message_is_committed(message))
+                        break;
+                if (message->n_fds > 0 && offset == 0 && delivery != output->first)
+                        break;
+                n += message_fill_iovecs(message, offset, iovecs + n);
+                output->in_flight += message->size - offset;
+                if (message->n_fds > 0 && offset == 0)
+                        break;
+                offset = 0;
+                delivery = next ? CONTAINER_OF(next, Delivery, node) : NULL;
+        }
+        return n;
+}
+
+/* Attaches the first message's fds; false: out of memory. */
+static bool peer_attach_fds(Shard *shard, struct PeerOutput *output, struct msghdr *header)
+{
+        const Message *message = output->first->message;
+        struct cmsghdr *control;
+
+        if (message->n_fds == 0 || output->offset > 0)
+                return true;
+        output->control_size = CMSG_SPACE(message->n_fds * sizeof(int));
+        output->control = pool_alloc(&shard->thread.pool, output->control_size);
+        if (!output->control)
+                return false;
+        memset(output->control, 0, output->control_size);
+        header->msg_control = output->control;
+        header->msg_controllen = output->control_size;
+        control = CMSG_FIRSTHDR(header);
+        ASSERT(control); /* control_size is CMSG_SPACE */
+        control->cmsg_level = SOL_SOCKET;
+        control->cmsg_type = SCM_RIGHTS;
+        control->cmsg_len = CMSG_LEN(message->n_fds * sizeof(int));
+        memcpy(CMSG_DATA(control), message->fds, message->n_fds * sizeof(int));
+        output->fds_unread = true;
+        return true;
+}
+
+static void peer_retry(Timer *timer, void *context)
+{
+        Peer *peer = CONTAINER_OF(timer, Peer, output.retry);
+
+        peer_flush(context, peer);
+}
+
+/* The duty is parked for a while. */
+static void peer_park(Shard *shard, Peer *peer)
+{
+        struct PeerOutput *output = &peer->output;
+
+        output->retry_ns = output->retry_ns ? output->retry_ns * 2 : RETRY_NS_MIN;
+        if (output->retry_ns > RETRY_NS_MAX)
+                output->retry_ns = RETRY_NS_MAX;
+        output->retry.fire = peer_retry;
+        if (timers_arm(&shard->timers, &output->retry, clock_now_ns() + output->retry_ns) < 0)
+                peer_fail_output(shard, peer);
+}
+
+/* Whether the first message's fds have to wait until earlier ones have been read. */
+static bool peer_fds_must_wait(Peer *peer)
+{
+        struct PeerOutput *output = &peer->output;
+        int unread;
+
+        if (output->first->message->n_fds == 0 || output->offset > 0 || !output->fds_unread)
+                return false;
+        if (ioctl(peer->fd, SIOCOUTQ, &unread) < 0 || unread <= UNREAD_MAX) {
+                output->fds_unread = false;
+                return false;
+        }
+        return true;
+}
+
+static void peer_send(Shard *shard, Peer *peer, IoSendMode mode, struct iovec *iovecs, unsigned n)
+{
+        struct PeerOutput *output = &peer->output;
+
+        output->send.fd = peer->fd;
+        output->send.mode = mode;
+        output->send.message = (struct msghdr){.msg_iov = iovecs, .msg_iovlen = n};
+        if (!peer_attach_fds(shard, output, &output->send.message)) {
+                peer_free_waiting(shard, output);
+                peer_fail_output(shard, peer);
+                return;
+        }
+        shard->n_sends_open++;
+        tally_add(&shard->n_flushes, 1);
+        io_send(shard->io, &output->send);
+}
+
+void peer_flush(Shard *shard, Peer *peer)
+{
+        struct PeerOutput *output = &peer->output;
+        unsigned n, room;
+
+        if (mailbox_is_closed(&peer->endpoint.mailbox)) {
+                peer_abandon(shard, peer);
+                return;
+        }
+        while (!output->first) {
+                peer_take_mail(peer);
+                if (output->first)
+                        break;
+                if (mailbox_release(&peer->endpoint.mailbox)) {
+                        endpoint_unref(&peer->endpoint, &shard->thread.pool);
+                        return;
+                }
+                if (mailbox_is_closed(&peer->endpoint.mailbox)) {
+                        peer_abandon(shard, peer);
+                        return;
+                }
+        }
+        if (peer_fds_must_wait(peer)) {
+                peer_park(shard, peer);
+                return;
+        }
+        if (SHARD_IOVECS - shard->n_iovecs < MESSAGE_IOVECS * 8) {
+                shard_submit(shard);
+        }
+        room = SHARD_IOVECS - shard->n_iovecs;
+        n = peer_fill(peer, shard->iovecs + shard->n_iovecs,
+                      room < IO_IOVECS_MAX ? room : IO_IOVECS_MAX);
+        if (n == 0) { /* not committed yet: the duty stays, for the next turn */
+                peer->endpoint.duty_node.next = shard->uncommitted;
+                shard->uncommitted = &peer->endpoint.duty_node;
+                return;
+        }
+        shard->n_iovecs += n;
+        peer_send(shard, peer, IO_SEND_TRY, shard->iovecs + shard->n_iovecs - n, n);
+}
+
+/* Drops what `n` sent bytes complete. */
+static void peer_consume(Shard *shard, Peer *peer, size_t n)
+{
+        struct PeerOutput *output = &peer->output;
+
+        output->in_flight -= n;
+        n += output->offset;
+        while (output->first && n >= output->first->message->size) {
+                Message *message = peer_pop(peer);
+
+                n -= message->size;
+                tally_add(&peer->endpoint.n_sent, 1);
+                message_unref(&shard->thread.pool, message, 1);
+        }
+        output->offset = n;
+}
+
+/* The socket is full: pin nothing, and wait for room. */
+static void peer_send_waiting(Shard *shard, Peer *peer)
+{
+        struct PeerOutput *output = &peer->output;
+        Delivery *delivery = output->first;
+        unsigned n;
+
+        for (unsigned i = 0; delivery && i < WAITING_IOVECS; i++) {
+                MailNode *next = delivery->node.next;
+
+                message_release_buffer(&shard->thread.pool, delivery->message);
+                delivery = next ? CONTAINER_OF(next, Delivery, node) : NULL;
+        }
+        output->waiting = pool_alloc(&shard->thread.pool, WAITING_IOVECS * sizeof(struct iovec));
+        if (!output->waiting) {
+                peer_fail_output(shard, peer);
+                return;
+        }
+        n = peer_fill(peer, output->waiting, WAITING_IOVECS);
+        ASSERT(n > 0); /* it was committed when it was tried */
+        peer_send(shard, peer, IO_SEND_ALL, output->waiting, n);
+}
+
+void peer_handle_sent(Shard *shard, Peer *peer)
+{
+        struct PeerOutput *output = &peer->output;
+        const ssize_t result = output->result;
+        const bool tried = output->send.mode == IO_SEND_TRY;
+
+        peer_free_waiting(shard, output);
+        if (mailbox_is_closed(&peer->endpoint.mailbox)) {
+                peer_abandon(shard, peer);
+                return;
+        }
+        if (result == -ETOOMANYREFS) {
+                peer_park(shard, peer);
+                return;
+        }
+        if (result < 0 && !(tried && result == -EAGAIN) && result != -EINTR) {
+                peer_fail_output(shard, peer);
+                return;
+        }
+        if (result > 0) {
+                output->retry_ns = 0;
+                peer_consume(shard, peer, (size_t)result);
+        }
+        if (output->in_flight > 0 && tried)
+                peer_send_waiting(shard, peer);
+        else if (output->in_flight > 0)
+                peer_fail_output(shard, peer); /* a short count from a waiting send: it is dead */
+        else if (output->first || !mailbox_release(&peer->endpoint.mailbox))
+                routerthread_add_duty(&shard->thread, &peer->endpoint);
+        else
+                endpoint_unref(&peer->endpoint, &shard->thread.pool);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/peer/shard.h"
+
+#include <string.h>
+
+#include "broker/peer/peer.h"
+
+int shard_init(Shard *shard, Router *router, unsigned index, const ShardHandlers *handlers)
+{
+        memset(shard, 0, sizeof(*shard));
+        shard->handlers = *handlers;
+        timers_init(&shard->timers);
+        list_init(&shard->peers);
+        list_init(&shard->over_budget);
+        return routerthread_init(&shard->thread, router, index);
+}
+
+void shard_deinit(Shard *shard)
+{
+        ASSERT(shard->n_peers == 0 && shard->n_sends_open == 0);
+        timers_deinit(&shard->timers);
+        routerthread_deinit(&shard->thread);
+}
+
+void shard_on_sent(void *context, IoSend *send, ssize_t result)
+{
+        Shard *shard = context;
+        Peer *peer = CONTAINER_OF(send, Peer, output.send);
+
+        peer->output.result = result;
+        peer->output.next_sent = NULL;
+        if (shard->sent_last)
+                shard->sent_last->output.next_sent = peer;
+        else
+                shard->sent_first = peer;
+        shard->sent_last = peer;
+}
+
+void shard_handle_sent(Shard *shard)
+{
+        while (shard->sent_first) {
+                Peer *peer = shard->sent_first;
+
+                shard->sent_first = peer->output.next_sent;
+                if (!shard->sent_first)
+                        shard->sent_last = NULL;
+                shard->n_sends_open--;
+                peer_handle_sent(shard, peer);
+        }
+}
+
+void shard_submit(Shard *shard)
+{
+        io_submit(shard->io);
+        shard->n_iovecs = 0;
+}
+
+void shard_flush(Shard *shard)
+{
+        Endpoint *endpoint;
+
+        shard->batch_messages = 0;
+        shard->batch_bytes = 0;
+        while (shard->thread.duties_first) {
+                while ((endpoint = routerthread_take_duty(&shard->thread)))
+                        peer_flush(shard, peer_of(endpoint));
+                shard_submit(shard);
+                shard_handle_sent(shard);
+        }
+        routerthread_hand_over(&shard->thread);
+}
+
+void shard_count_message(Shard *shard, uint32_t size)
+{
+        shard->batch_messages++;
+        shard->batch_bytes += size;
+        if (shard->batch_messages >= SHARD_BATCH_MESSAGES ||
+            shard->batch_bytes >= SHARD_BATCH_BYTES) {
+                shard_flush(shard);
+                shard->n_batches++;
+        }
+        if (++shard->n_since_quiescent >= SHARD_BATCH_MESSAGES ||
+            size > MESSAGE_COPY_MAX) {
+                shard->n_since_quiescent = 0;
+                qsbr_quiescent();
+        }
+}

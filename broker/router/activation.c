@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/router/activation.h"
+
+#include "broker/router/busmessage.h"
+
+typedef struct ActivationWaiting {
+        ListNode node; /* in Name.waiting */
+        Message *message;
+        Owed *owed; /* one reference; NULL: no reply is expected */
+        uint64_t sender_id;
+} ActivationWaiting;
+
+RepliesResult activation_wait(RouterThread *thread, Endpoint *sender, Name *name, Message *message,
+                              const Header *header)
+{
+        ActivationWaiting *waiting = pool_alloc(&thread->pool, sizeof(*waiting));
+        RepliesResult result;
+
+        if (!waiting)
+                return REPLIES_NO_MEMORY;
+        *waiting = (ActivationWaiting){.message = message, .sender_id = sender->id};
+        if (header->frame.type == FRAME_TYPE_METHOD_CALL &&
+            !(header->frame.flags & FRAME_FLAG_NO_REPLY_EXPECTED)) {
+                result = replies_expect(
+                        thread, sender, header->frame.serial,
+                        router_root(thread->router)->limits.max_replies_per_connection,
+                        &waiting->owed);
+                if (result != REPLIES_OK) {
+                        pool_free(&thread->pool, waiting, sizeof(*waiting));
+                        return result;
+                }
+        }
+        list_push_back(&name->waiting, &waiting->node);
+        return REPLIES_OK;
+}
+
+static void activation_free(RouterThread *thread, ActivationWaiting *waiting)
+{
+        list_remove(&waiting->node);
+        message_unref(&thread->pool, waiting->message, 1);
+        pool_free(&thread->pool, waiting, sizeof(*waiting));
+}
+
+static bool activation_sender_left(const Router *router, const ActivationWaiting *waiting)
+{
+        TABLE_FOREACH_MATCH(&router->names.unique, names_hash_id(waiting->sender_id), cursor) {
+                if (CONTAINER_OF(cursor.node, Endpoint, unique_node)->id == waiting->sender_id)
+                        return false;
+        }
+        return true;
+}
+
+void activation_deliver(Step *step, Name *name, Endpoint *owner)
+{
+        RouterThread *thread = step->thread;
+
+        LIST_FOREACH(&name->waiting, node) {
+                ActivationWaiting *waiting = CONTAINER_OF(node, ActivationWaiting, node);
+                bool skip = activation_sender_left(thread->router, waiting);
+
+                if (waiting->owed && (skip || !replies_assign(waiting->owed, owner))) {
+                        /* The new owner is the caller of this step: it cannot have left. */
+                        replies_settle(waiting->owed);
+                        replies_unref(&thread->pool, waiting->owed);
+                        skip = true;
+                }
+                if (!skip)
+                        step_push(step, owner, waiting->message, STEP_PLAIN);
+                activation_free(thread, waiting);
+        }
+}
+
+void activation_fail(RouterThread *thread, Name *name, const char *error_name, Text text)
+{
+        LIST_FOREACH(&name->waiting, node) {
+                ActivationWaiting *waiting = CONTAINER_OF(node, ActivationWaiting, node);
+                Owed *owed = waiting->owed;
+
+                if (owed && replies_settle(owed)) {
+                        Message *error = busmessage_error(thread, owed->caller, owed->serial,
+                                                        error_name, text);
+
+                        if (error) {
+                                step_deliver(thread, owed->caller, error, NULL, STEP_PLAIN);
+                                message_unref(&thread->pool, error, 1);
+                        }
+                }
+                if (owed)
+                        replies_unref(&thread->pool, owed);
+                activation_free(thread, waiting);
+        }
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_ROUTER_MATCHES_H
+#define RINGBUS_ROUTER_MATCHES_H
+
+/*
+ * The match index: multi-signature hashing. A rule's shape is the set of keys that it fixes:
+ * {sender, member, path or path_namespace at some depth, one argN or arg0namespace at some depth},
+ * under its interface (or none). Rules with the same shape and the same values form a group, found
+ * by one hash. A message probes only the shapes that occur with its interface and with none, and
+ * only those that it can satisfy, so the cost does not grow with the number of rules. What a shape
+ * cannot fix (further argN, argNpath) is checked on the hit.
+ *
+ * Changes happen inside the turn and bump its version; look-ups run without, and again inside the
+ * turn if the version moved. So a look-up may be inexact, never unsafe: nodes are retired.
+ *
+ * Eavesdropping rules are in the index as well, for broadcasts, and on a list of their own which is
+ * consulted for every message while it is not empty.
+ */
+
+#include "broker/router/endpoint.h"
+#include "broker/sync/turn.h"
+#include "proto/body.h"
+#include "proto/matchrule.h"
+
+typedef struct MatchEntry MatchEntry;
+typedef struct MatchGroup MatchGroup;
+typedef struct MatchInterface MatchInterface;
+typedef struct MatchShape MatchShape;
+typedef struct Name Name;
+
+typedef struct Matches {
+        Table groups;     /* MatchGroup by shape and values */
+        Table interfaces; /* MatchInterface by text */
+        Table entries;    /* MatchEntry by endpoint and canonical text */
+        MatchInterface *any; /* the shapes of rules without interface */
+        List eavesdroppers;  /* MatchEntry; inside the turn */
+        uint64_t n_entries;
+        Qsbr *qsbr; /* borrowed */
+} Matches;
+
+enum {
+        MATCHES_DEPTH_MAX = 512, /* elements of a path_namespace or arg0namespace: 1024 bytes hold no more */
+        MATCHES_ARGS_UNREAD = 255,
+};
+
+/* What is looked up; filled by matches_query(), completed lazily. */
+typedef struct MatchQuery {
+        const Header *header;
+        const uint8_t *body;
+        const Endpoint *sender;    /* NULL: the bus itself */
+        const Endpoint *recipient; /* of a unicast, for eavesdroppers; NULL: unknown or none */
+        uint8_t n_args;            /* MATCHES_ARGS_UNREAD: not parsed yet */
+        uint16_t n_path_hashes;    /* depths computed so far */
+        uint16_t n_name_hashes;
+        uint64_t path_hash; /* 0: not computed yet */
+        uint64_t member_hash;
+        uint64_t sender_hash;
+        BodyArg args[BODY_ARGS_MAX];
+        uint64_t path_hashes[MATCHES_DEPTH_MAX + 1]; /* of the path's first n elements */
+        uint64_t name_hashes[MATCHES_DEPTH_MAX + 1]; /* of arg0's first n elements */
+} MatchQuery;
+
+int matches_init(Matches *matches, Pool *pool, Qsbr *qsbr); /* 0 or -errno */
+void matches_deinit(Matches *matches);
+
+/* A compact copy of a parsed rule; the caller's until matches_add(). NULL: out of memory. */
+MatchEntry *matches_new_entry(Pool *pool, const MatchRule *rule, Endpoint *endpoint);
+void matches_free_entry(Pool *mine, MatchEntry *entry);
+
+/* Inside the turn: the endpoint's entry that equals the rule, or NULL. */
+MatchEntry *matches_find_entry(const Matches *matches, const Endpoint *endpoint,
+                               const MatchRule *rule);
+
+/* Outside all locks, after additions: makes the tables larger if they are crowded. */
+void matches_grow(Matches *matches, Turn *turn);
+
+/* Inside the turn. Takes the entry over. `name`: the Name that `sender` is, if it is a well-known
+ * one; `named`: the endpoint whose unique name it mentions, if it lives. -ENOMEM: nothing changed. */
+int matches_add(Matches *matches, Pool *pool, MatchEntry *entry, Name *name, Endpoint *named);
+
+/* Inside the turn: one more of an entry that is in the index. */
+void matches_repeat(MatchEntry *entry);
+
+/* Inside the turn: one less. The last one takes it out and retires it; returns whether it did. */
+bool matches_remove(Matches *matches, MatchEntry *entry);
+
+Name *matches_entry_name(const MatchEntry *entry);
+bool matches_entry_eavesdrops(const MatchEntry *entry);
+Endpoint *matches_entry_endpoint(const MatchEntry *entry);
+uint32_t matches_entry_count(const MatchEntry *entry);
+
+/* Inside the turn: the endpoint's newest entry, or NULL; a rule that names it, or NULL. */
+MatchEntry *matches_first_entry(const Endpoint *endpoint);
+MatchEntry *matches_first_naming(const Endpoint *endpoint);
+
+void matches_query(MatchQuery *query, const Header *header, const uint8_t *body,
+                   const Endpoint *sender, const Endpoint *recipient);
+
+/*
+ * Finds the receivers of a broadcast: calls routerthread's stamp table, fills thread->targets with
+ * each receiver once. Without lock (inexact during changes) or inside the turn (exact).
+ */
+void matches_find(const Matches *matches, MatchQuery *query, RouterThread *thread);
+
+/* Inside the turn: adds the eavesdroppers of a message to thread->targets (begun by the caller with
+ * matches_begin()), each receiver once. */
+void matches_begin(RouterThread *thread);
+void matches_find_eavesdroppers(const Matches *matches, MatchQuery *query, RouterThread *thread);
+
+/* Marks an endpoint as found already, so that it is not found again in this look-up. */
+void matches_exclude(RouterThread *thread, const Endpoint *endpoint);
+
+/* Bytes of memory that the index holds for one entry, for tests and statistics. */
+size_t matches_entry_size(const MatchEntry *entry);
+
+#endif

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/router/ownership.h"
+
+#include "broker/router/activation.h"
+#include "broker/router/busmessage.h"
+#include "broker/router/replies.h"
+#include "broker/router/rules.h"
+
+/* A change of one name, under the registry lock. */
+typedef struct Change {
+        RouterThread *thread;
+        Names *names;
+        Name *name;
+        Endpoint *me;
+        NameOwner *fresh;   /* a place for me, not used yet */
+        NameSet *set_mine;  /* room for my next snapshot */
+        NameSet *set_other; /* and for the other's */
+} Change;
+
+static Message *ownership_build(RouterThread *thread, const OwnershipReply *reply, uint32_t code)
+{
+        return reply && reply->build ? reply->build(thread, reply->context, code) : NULL;
+}
+
+OwnershipResult ownership_hello(RouterThread *thread, Endpoint *endpoint,
+                                const OwnershipReply *reply) LOCK_UNCHECKED
+{
+        Router *router = thread->router;
+        const RouterLimits *limits = &router_root(router)->limits;
+        OwnershipResult result = OWNERSHIP_OK;
+        Text none = TEXT("");
+        Step step;
+
+        lock_acquire(&router->names.lock);
+        if (router->names.n_endpoints >= limits->max_completed_connections)
+                result = OWNERSHIP_LIMIT;
+        else if (names_count_user(&router->names, endpoint->uid) >=
+                 limits->max_connections_per_user)
+                result = OWNERSHIP_USER_LIMIT;
+        else if (names_enter(&router->names, &thread->pool, endpoint) < 0)
+                result = OWNERSHIP_NO_MEMORY;
+        if (result == OWNERSHIP_OK) {
+                Text name = endpoint_name(endpoint);
+
+                step_begin(&step, thread);
+                step_push_own(&step, endpoint, ownership_build(thread, reply, 0), STEP_PLAIN, true);
+                step_broadcast_own(&step, busmessage_owner_changed(thread, name, none, name),
+                                   endpoint);
+                step_push_own(&step, endpoint, busmessage_name_acquired(thread, endpoint, name),
+                              STEP_PLAIN, false);
+                names_reveal(&router->names, endpoint);
+                step_end(&step);
+        }
+        lock_release(&router->names.lock);
+        names_grow(&router->names);
+        return result;
+}
+
+/* Pushes what the change from `old` to `new` announces, in wire order. The name stays marked until
+ * names_publish(). */
+static void ownership_announce(Step *step, Name *name, Endpoint *old, Endpoint *new)
+{
+        RouterThread *thread = step->thread;
+        Text text = names_text(name);
+
+        names_mark(name);
+        if (old)
+                step_push_own(step, old, busmessage_name_lost(thread, old, text), STEP_RAISE_EPOCH,
+                              false);
+        step_broadcast_own(step,
+                           busmessage_owner_changed(thread, text,
+                                                  old ? endpoint_name(old) : TEXT(""),
+                                                  new ? endpoint_name(new) : TEXT("")),
+                           NULL);
+        if (new) {
+                step_push_own(step, new, busmessage_name_acquired(thread, new, text), STEP_PLAIN,
+                              false);
+                activation_deliver(step, name, new);
+        }
+        step_bump(step);
+}
+
+static void ownership_drop(RouterThread *thread, NameOwner *owner)
+{
+        list_remove(&owner->queue_node);
+        list_remove(&owner->owner_node);
+        owner->endpoint->n_owners--;
+        pool_free(&thread->pool, owner, sizeof(*owner));
+}
+
+static NameOwner *ownership_enter(Change *change, uint32_t flags)
+{
+        NameOwner *owner = change->fresh;
+
+        change->fresh = NULL;
+        *owner = (NameOwner){.name = change->name, .endpoint = change->me, .flags = flags};
+        list_push_back(&change->me->owners, &owner->owner_node);
+        change->me->n_owners++;
+        return owner;
+}
+
+static void ownership_publish_sets(Change *change, Endpoint *other) LOCK_UNCHECKED
+{
+        names_publish_set(change->names, change->me,
+                          change->me->n_owners > 0 ? change->set_mine : NULL);
+        if (change->me->n_owners > 0)
+                change->set_mine = NULL;
+        if (!other || other == change->me)
+                return;
+        names_publish_set(change->names, other, other->n_owners > 0 ? change->set_other : NULL);
+        if (other->n_owners > 0)
+                change->set_other = NULL;
+}
+
+static bool ownership_prepare(Change *change, Endpoint *other) LOCK_UNCHECKED
+{
+        Pool *pool = &change->thread->pool;
+
+        change->fresh = pool_alloc(pool, sizeof(*change->fresh));
+        change->set_mine = names_prepare_set(pool, change->me->n_owners + 1);
+        if (other)
+                change->set_other = names_prepare_set(pool, other->n_owners + 1);
+        return change->fresh && change->set_mine && (!other || change->set_other);
+}
+
+static void ownership_discard(Change *change)
+{
+        Pool *pool = &change->thread->pool;
+
+        if (change->fresh)
+                pool_free(pool, change->fresh, sizeof(*change->fresh));
+        names_discard_set(pool, change->set_mine);
+        names_discard_set(pool, change->set_other);
+}
+
+/* RequestName when somebody else owns the name and cannot be replaced. */
+static uint32_t ownership_queue(Change *change, uint32_t flags)
+{
+        NameOwner *first = names_first_owner(change->name);
+        NameOwner *mine = names_find_owner(change->name, change->me);
+
+        if (flags & NAMES_DO_NOT_QUEUE) {
+                if (mine)
+                        ownership_drop(change->thread, mine);
+                return OWNERSHIP_EXISTS;
+        }
+        if (!mine) {
+                mine = ownership_enter(change, flags);
+                if (flags & NAMES_REPLACE_EXISTING)
+                        list_insert_after(&first->queue_node, &mine->queue_node);
+                else
+                        list_push_back(&change->name->queue, &mine->queue_node);
+                return OWNERSHIP_IN_QUEUE;
+        }
+        mine->flags = flags;
+        if (flags & NAMES_REPLACE_EXISTING) {
+                list_remove(&mine->queue_node);
+                list_insert_after(&first->queue_node, &mine->queue_node);
+        }
+        return OWNERSHIP_IN_QUEUE;
+}
+
+/* RequestName when the name is free or its owner is replaced: I come first, the old one second or,
+ * if it does not want to queue, out. */
+static void ownership_come_first(Change *change, uint32_t flags)
+{
+        NameOwner *first = names_first_owner(change->name);
+        NameOwner *mine = names_find_owner(change->name, change->me);
+
+        if (mine) {
+                mine->flags = flags;
+                list_remove(&mine->queue_node);
+                /* Acquired now, not when it queued: reverse order of acquisition at the end. */
+                list_remove(&mine->owner_node);
+                list_push_back(&change->me->owners, &mine->owner_node);
+        } else {
+                mine = ownership_enter(change, flags);
+        }
+        list_push_front(&change->name->queue, &mine->queue_node);
+        if (first && (first->flags & NAMES_DO_NOT_QUEUE))
+                ownership_drop(change->thread, first);
+}
+
+static uint32_t ownership_apply_request(Change *change, Step *step, uint32_t flags)
+{
+        NameOwner *first = names_first_owner(change->name);
+        Endpoint *old = first ? first->endpoint : NULL;
+        uint32_t stored = flags & (NAMES_ALLOW_REPLACEMENT | NAMES_DO_NOT_QUEUE);
+
+        if (old == change->me) {
+                first->flags = stored;
+                return OWNERSHIP_ALREADY;
+        }
+        if (old &&
+            !((flags & NAMES_REPLACE_EXISTING) && (first->flags & NAMES_ALLOW_REPLACEMENT))) {
+                uint32_t code = ownership_queue(change, flags);
+
+                ownership_publish_sets(change, NULL);
+                return code;
+        }
+        if (!old)
+                list_push_back(&change->names->order, &change->name->order.node);
+        ownership_come_first(change, stored);
+        ownership_announce(step, change->name, old, change->me);
+        ownership_publish_sets(change, old);
+        return OWNERSHIP_PRIMARY;
+}
+
+OwnershipResult ownership_request(RouterThread *thread, Endpoint *endpoint, Text name,
+                                  uint32_t flags, const OwnershipReply *reply) LOCK_UNCHECKED
+{
+        Names *names = &thread->router->names;
+        const RouterLimits *limits = &router_root(thread->router)->limits;
+        Change change = {.thread = thread, .names = names, .me = endpoint};
+        OwnershipResult result = OWNERSHIP_NO_MEMORY;
+        NameOwner *first;
+        Step step;
+
+        lock_acquire(&names->lock);
+        if ((uint64_t)endpoint->n_owners + 1 >= limits->max_names_per_connection) {
+                lock_release(&names->lock);
+                return OWNERSHIP_LIMIT;
+        }
+        change.name = names_make(names, &thread->pool, name);
+        first = change.name ? names_first_owner(change.name) : NULL;
+        if (change.name && ownership_prepare(&change, first ? first->endpoint : NULL)) {
+                uint32_t code;
+
+                step_begin(&step, thread);
+                code = ownership_apply_request(&change, &step, flags);
+                step_push_own(&step, endpoint, ownership_build(thread, reply, code), STEP_PLAIN,
+                              true);
+                if (code == OWNERSHIP_PRIMARY)
+                        names_publish(change.name, endpoint);
+                step_end(&step);
+                result = OWNERSHIP_OK;
+        }
+        ownership_discard(&change);
+        if (change.name)
+                names_drop_if_unused(names, change.name);
+        lock_release(&names->lock);
+        names_grow(names);
+        return result;
+}
+
+/* Takes `mine` out of its queue inside a step; announces if it was the primary owner. The name is
+ * left marked for names_publish(). Returns whether it was. */
+static bool ownership_give_up(Step *step, Name *name, NameOwner *mine, Endpoint **ret_next)
+{
+        Endpoint *me = mine->endpoint;
+        bool was_primary = names_first_owner(name) == mine;
+        NameOwner *next;
+
+        ownership_drop(step->thread, mine);
+        next = names_first_owner(name);
+        *ret_next = next ? next->endpoint : NULL;
+        if (!was_primary)
+                return false;
+        if (!next)
+                list_remove(&name->order.node);
+        ownership_announce(step, name, me, *ret_next);
+        return true;
+}
+
+static uint32_t ownership_apply_release(Change *change, Step *step)
+{
+        NameOwner *mine = names_find_owner(change->name, change->me);
+        Endpoint *next;
+
+        if (!names_first_owner(change->name))
+                return OWNERSHIP_NON_EXISTENT;
+        if (!mine)
+                return OWNERSHIP_NOT_OWNER;
+        if (ownership_give_up(step, change->name, mine, &next)) {
+                ownership_publish_sets(change, next);
+                names_publish(change->name, next);
+        } else {
+                ownership_publish_sets(change, NULL);
+        }
+        return OWNERSHIP_RELEASED;
+}
+
+/* Who comes after me in the queue, if I am first. */
+static Endpoint *ownership_next(const Name *name, const Endpoint *me)
+{
+        NameOwner *first = names_first_owner(name);
+        ListNode *second;
+
+        if (!first || first->endpoint != me)
+                return NULL;
+        second = first->queue_node.next;
+        return second == &name->queue.head ? NULL
+                                           : CONTAINER_OF(second, NameOwner, queue_node)->endpoint;
+}
+
+OwnershipResult ownership_release(RouterThread *thread, Endpoint *endpoint, Text text,
+                                  const OwnershipReply *reply) LOCK_UNCHECKED
+{
+        Names *names = &thread->router->names;
+        Change change = {.thread = thread, .names = names, .me = endpoint};
+        OwnershipResult result = OWNERSHIP_NO_MEMORY;
+        Step step;
+
+        lock_acquire(&names->lock);
+        change.name = names_find(names, text);
+        if (!change.name || ownership_prepare(&change, ownership_next(change.name, endpoint))) {
+                uint32_t code = OWNERSHIP_NON_EXISTENT;
+
+                step_begin(&step, thread);
+                if (change.name)
+                        code = ownership_apply_release(&change, &step);
+                step_push_own(&step, endpoint, ownership_build(thread, reply, code), STEP_PLAIN,
+                              true);
+                step_end(&step);
+                result = OWNERSHIP_OK;
+        }
+        ownership_discard(&change);
+        if (change.name)
+                names_drop_if_unused(names, change.name);
+        lock_release(&names->lock);
+        return result;
+}
+
+static void ownership_answer_no_reply(RouterThread *thread, Endpoint *caller, uint32_t serial)
+{
+        Message *error = busmessage_error(
+                thread, caller, serial, "NoReply",
+                TEXT("Message recipient disconnected from message bus without replying"));
+        Step step;
+
+        if (!error)
+                return;
+        step_begin(&step, thread);
+        step_push_own(&step, caller, error, STEP_PLAIN, true);
+        step_end(&step);
+}
+
+/* All names of a leaving connection, newest first. */
+static void ownership_give_up_all(Step *step, Endpoint *endpoint) LOCK_UNCHECKED
+{
+        Names *names = &step->thread->router->names;
+        ListNode *node;
+
+        while ((node = list_last(&endpoint->owners))) {
+                NameOwner *mine = CONTAINER_OF(node, NameOwner, owner_node);
+                Name *name = mine->name;
+                Endpoint *next;
+
+                if (ownership_give_up(step, name, mine, &next)) {
+                        if (next)
+                                names_publish_set(names, next,
+                                                  names_prepare_set(&step->thread->pool,
+                                                                    next->n_owners));
+                        names_publish(name, next);
+                }
+                names_drop_if_unused(names, name);
+        }
+        names_publish_set(names, endpoint, NULL);
+}
+
+void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
+{
+        Names *names = &thread->router->names;
+        Text unique = endpoint_name(endpoint);
+        Step step;
+
+        if (endpoint->id != ENDPOINT_NO_ID) {
+                lock_acquire(&names->lock);
+                step_begin(&step, thread);
+                rules_leave(&step, endpoint);
+                ownership_give_up_all(&step, endpoint);
+                step_broadcast_own(&step, busmessage_owner_changed(thread, unique, unique, TEXT("")),
+                                   endpoint);
+                names_leave(names, endpoint);
+                step_end(&step);
+                lock_release(&names->lock);
+        }
+        replies_seal(thread, endpoint, ownership_answer_no_reply);
+        replies_forget_calls(thread, endpoint);
+}

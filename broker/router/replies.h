@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_ROUTER_REPLIES_H
+#define RINGBUS_ROUTER_REPLIES_H
+
+/*
+ * Replies owed: one record per call that expects a reply, in the caller's own table (counts
+ * max_replies_per_connection, finds duplicate serials) and on the callee's list, where it is put
+ * before the call enters the callee's mailbox. One state word decides who consumes it: exactly one
+ * answer per call.
+ *
+ * Owner: the caller's table belongs to the caller's home worker, the callee's to the callee's; a
+ * record is shared by both and freed with the second reference.
+ */
+
+#include "broker/router/router.h"
+
+typedef enum RepliesResult {
+        REPLIES_OK,
+        REPLIES_DUPLICATE,   /* that serial is outstanding already */
+        REPLIES_TOO_MANY,    /* max_replies_per_connection */
+        REPLIES_CALLEE_GONE, /* sealed: the caller's worker answers NoReply */
+        REPLIES_NO_MEMORY,
+} RepliesResult;
+
+struct Owed {
+        StackNode added; /* on the callee's incoming list */
+        RefCount references;
+        OwedState state;
+        Endpoint *caller;
+        uint64_t caller_id;
+        uint32_t serial;
+        ListNode caller_node;  /* in the caller's owed_calls */
+        Owed *caller_next;     /* chain of the caller's hash */
+        Owed *callee_next;     /* chain of the callee's hash */
+};
+
+/*
+ * Caller's home worker: a record for a call, in the caller's table only; its callee follows with
+ * replies_assign(). REPLIES_DUPLICATE, REPLIES_TOO_MANY or REPLIES_NO_MEMORY: nothing changed.
+ */
+RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint32_t serial,
+                             uint64_t n_max, Owed **ret_owed);
+
+/* Any thread: puts the record on the callee's list. False: the callee has left. */
+bool replies_assign(Owed *owed, Endpoint *callee);
+
+/* Any thread: decides the record; true for exactly one. The winner answers (or withdraws). */
+bool replies_settle(Owed *owed);
+
+/* Callee's home worker: a reply to `caller` for `serial` came: true if it was owed. */
+bool replies_consume(RouterThread *thread, Endpoint *callee, const Endpoint *caller,
+                     uint32_t serial);
+
+/* Caller's home worker: it leaves; nobody answers its calls any more. */
+void replies_forget_calls(RouterThread *thread, Endpoint *caller);
+
+/* Callee's home worker: it leaves; seals its list and calls `answer` for each call that it still
+ * owed (inside the caller's read-side section). */
+void replies_seal(RouterThread *thread, Endpoint *callee,
+                  void (*answer)(RouterThread *thread, Endpoint *caller, uint32_t serial));
+
+/* Drops one reference of two (`mine`: the thread's pool). */
+void replies_unref(Pool *mine, Owed *owed);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/router/rules.h"
+
+#include "proto/syntax.h"
+
+/* A rule about a well-known sender makes that name watched: its owner's snapshot changes. */
+static bool rules_names_well_known(const MatchRule *rule)
+{
+        return text_present(rule->sender) && rule->sender.data[0] != ':' &&
+               !text_equal(rule->sender, TEXT("org.freedesktop.DBus"));
+}
+
+static Endpoint *rules_find_named(Router *router, const MatchRule *rule)
+{
+        if (text_present(rule->sender) && rule->sender.data[0] == ':')
+                return names_find_unique(&router->names, rule->sender);
+        if (text_present(rule->destination) && rule->destination.data[0] == ':')
+                return names_find_unique(&router->names, rule->destination);
+        return NULL;
+}
+
+/* Registry lock and turn are held: the owner of a name that became watched, or ceased to be. */
+static void rules_refresh_owner(Step *step, Name *name) LOCK_UNCHECKED
+{
+        Router *router = step->thread->router;
+        NameOwner *owner = names_first_owner(name);
+        NameSet *set;
+
+        if (!owner)
+                return;
+        set = names_prepare_set(&step->thread->pool, owner->endpoint->n_owners);
+        if (set) /* else: the old snapshot stays; matching by this name lags until the next change */
+                names_publish_set(&router->names, owner->endpoint, set);
+}
+
+unsigned rules_count(RouterThread *thread, Endpoint *endpoint)
+{
+        unsigned n;
+
+        turn_take(&thread->router->turn);
+        n = endpoint->n_rules;
+        turn_release(&thread->router->turn);
+        return n;
+}
+
+/* Inside the turn (and the registry lock when `name`). */
+static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule *rule,
+                                MatchEntry **entry, Name *name)
+{
+        Router *router = step->thread->router;
+        MatchEntry *old;
+
+        if (endpoint->n_rules >= router_root(router)->limits.max_match_rules_per_connection)
+                return RULES_LIMIT;
+        old = matches_find_entry(&router->matches, endpoint, rule);
+        if (old) {
+                matches_repeat(old);
+        } else {
+                if (matches_add(&router->matches, &step->thread->pool, *entry, name,
+                                rules_find_named(router, rule)) < 0)
+                        return RULES_NO_MEMORY;
+                *entry = NULL;
+                if (name && name->n_rules++ == 0)
+                        rules_refresh_owner(step, name);
+                if (rule->eavesdrop)
+                        counter_add(&router->n_capturing, 1);
+                step_bump(step);
+        }
+        endpoint->n_rules++;
+        return RULES_OK;
+}
+
+RulesResult rules_add(RouterThread *thread, Endpoint *endpoint, const MatchRule *rule,
+                      Message *reply) LOCK_UNCHECKED
+{
+        Router *router = thread->router;
+        const bool by_name = rules_names_well_known(rule);
+        MatchEntry *entry = matches_new_entry(&thread->pool, rule, endpoint);
+        RulesResult result = RULES_NO_MEMORY;
+        Name *name = NULL;
+        Step step;
+
+        if (!entry)
+                return RULES_NO_MEMORY;
+        if (by_name) {
+                lock_acquire(&router->names.lock);
+                name = names_make(&router->names, &thread->pool, rule->sender);
+        }
+        if (!by_name || name) {
+                step_begin(&step, thread);
+                result = rules_insert(&step, endpoint, rule, &entry, name);
+                if (result == RULES_OK)
+                        step_push_own(&step, endpoint, reply, STEP_PLAIN, true);
+                step_end(&step);
+        }
+        if (name)
+                names_drop_if_unused(&router->names, name);
+        if (by_name)
+                lock_release(&router->names.lock);
+        if (entry)
+                matches_free_entry(&thread->pool, entry);
+        matches_grow(&router->matches, &router->turn);
+        names_grow(&router->names);
+        return result;
+}
+
+/* Inside the turn (and the registry lock when the entry has a name): one less. */
+static void rules_take_out(Step *step, MatchEntry *entry)
+{
+        Router *router = step->thread->router;
+        Name *name = matches_entry_name(entry);
+        bool eavesdrops = matches_entry_eavesdrops(entry);
+
+        matches_entry_endpoint(entry)->n_rules--;
+        if (!matches_remove(&router->matches, entry))
+                return;
+        if (eavesdrops)
+                counter_subtract(&router->n_capturing, 1);
+        if (name && --name->n_rules == 0)
+                rules_refresh_owner(step, name);
+        step_bump(step);
+}
+
+RulesResult rules_remove(RouterThread *thread, Endpoint *endpoint, const MatchRule *rule,
+                         Message *reply) LOCK_UNCHECKED
+{
+        Router *router = thread->router;
+        const bool by_name = rules_names_well_known(rule);
+        MatchEntry *entry;
+        Name *name = NULL;
+        Step step;
+
+        if (by_name)
+                lock_acquire(&router->names.lock);
+        step_begin(&step, thread);
+        entry = matches_find_entry(&router->matches, endpoint, rule);
+        if (entry) {
+                name = matches_entry_name(entry);
+                rules_take_out(&step, entry);
+                step_push_own(&step, endpoint, reply, STEP_PLAIN, true);
+        }
+        step_end(&step);
+        if (name)
+                names_drop_if_unused(&router->names, name);
+        if (by_name)
+                lock_release(&router->names.lock);
+        return entry ? RULES_OK : RULES_NOT_FOUND;
+}
+
+/* Removes an entry however often it was added. */
+static void rules_purge(Step *step, MatchEntry *entry) LOCK_UNCHECKED
+{
+        Name *name = matches_entry_name(entry);
+
+        for (uint32_t n = matches_entry_count(entry); n > 0; n--)
+                rules_take_out(step, entry);
+        if (name)
+                names_drop_if_unused(&step->thread->router->names, name);
+}
+
+void rules_leave(Step *step, Endpoint *endpoint)
+{
+        MatchEntry *entry;
+
+        while ((entry = matches_first_entry(endpoint)))
+                rules_purge(step, entry);
+        while ((entry = matches_first_naming(endpoint)))
+                rules_purge(step, entry);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_ROUTER_RULES_H
+#define RINGBUS_ROUTER_RULES_H
+
+/*
+ * AddMatch and RemoveMatch as steps: the index, the counts and the reply change together inside the
+ * turn, so that nothing that is sent after the reply is missed, and nothing arrives after it for a
+ * rule that was removed (ordering contract, e).
+ */
+
+#include "broker/router/step.h"
+
+typedef enum RulesResult {
+        RULES_OK,
+        RULES_LIMIT,     /* max_match_rules_per_connection */
+        RULES_NOT_FOUND,
+        RULES_NO_MEMORY,
+} RulesResult;
+
+/*
+ * Home worker of `endpoint`. On RULES_OK `reply` (may be NULL: none was expected) is pushed in the
+ * same step and its reference is taken; otherwise it stays the caller's.
+ */
+RulesResult rules_add(RouterThread *thread, Endpoint *endpoint, const MatchRule *rule,
+                      Message *reply);
+RulesResult rules_remove(RouterThread *thread, Endpoint *endpoint, const MatchRule *rule,
+                         Message *reply);
+
+/* Home worker: how many rules the endpoint has, with repetitions. Takes the turn. */
+unsigned rules_count(RouterThread *thread, Endpoint *endpoint);
+
+/* Registry lock and turn are held: all rules of a leaving endpoint, and all that name it. */
+void rules_leave(Step *step, Endpoint *endpoint);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/router/send.h"
+
+#include "broker/router/replies.h"
+#include "broker/router/step.h"
+
+/* A destination as found without a lock. */
+typedef struct Route {
+        Endpoint *to;
+        bool by_name;   /* well-known: the push must happen in this epoch */
+        uint32_t epoch;
+} Route;
+
+/* Rule R3: the owner, then its epoch, then the entry once more. */
+static bool send_find_owner(Names *names, Text destination, Route *route) LOCK_UNCHECKED
+{
+        const Name *name = names_find(names, destination);
+        bool marked;
+
+        while (name) {
+                Endpoint *owner = names_load(name, &marked);
+
+                if (marked) { /* a change is under way: wait for its end */
+                        lock_acquire(&names->lock);
+                        lock_release(&names->lock);
+                        continue;
+                }
+                if (!owner)
+                        return false;
+                route->epoch = mailbox_epoch(&owner->mailbox);
+                if (names_load(name, &marked) == owner && !marked) {
+                        route->to = owner;
+                        return true;
+                }
+        }
+        return false;
+}
+
+static bool send_find_route(Router *router, Text destination, Route *route)
+{
+        route->by_name = destination.data[0] != ':';
+        if (route->by_name)
+                return send_find_owner(&router->names, destination, route);
+        route->to = names_find_unique(&router->names, destination);
+        return route->to != NULL;
+}
+
+static bool send_expects_reply(const Header *header)
+{
+        return header->frame.type == FRAME_TYPE_METHOD_CALL &&
+               !(header->frame.flags & FRAME_FLAG_NO_REPLY_EXPECTED);
+}
+
+static bool send_is_reply(const Header *header)
+{
+        return header->frame.type == FRAME_TYPE_METHOD_RETURN ||
+               header->frame.type == FRAME_TYPE_ERROR;
+}
+
+static SendResult send_check(const RouterRoot *root, const Route *route, const Header *header)
+{
+        if (header->frame.type > FRAME_TYPE_SIGNAL)
+                return SEND_UNKNOWN_TYPE;
+        if (policy_decide_send(&root->policy, header) == POLICY_DENIED)
+                return SEND_DENIED;
+        if (header->n_unix_fds > 0 && !route->to->passes_fds)
+                return SEND_NO_FDS;
+        if (step_is_full(route->to, &root->limits))
+                return SEND_FULL;
+        return SEND_OK;
+}
+
+/* The record of a call, in the caller's table and on the callee's list, before any push. */
+static SendResult send_expect_reply(RouterThread *thread, Endpoint *sender, Endpoint *to,
+                                    const RouterRoot *root, const Header *header, Owed **ret_owed)
+{
+        switch (replies_expect(thread, sender, header->frame.serial,
+                               root->limits.max_replies_per_connection, ret_owed)) {
+        case REPLIES_OK:
+                break;
+        case REPLIES_DUPLICATE:
+                return SEND_DUPLICATE_SERIAL;
+        case REPLIES_TOO_MANY:
+                return SEND_TOO_MANY_REPLIES;
+        case REPLIES_NO_MEMORY:
+        case REPLIES_CALLEE_GONE:
+                return SEND_NO_MEMORY;
+        }
+        if (replies_assign(*ret_owed, to))
+                return SEND_OK;
+        replies_settle(*ret_owed);
+        replies_unref(&thread->pool, *ret_owed); /* the callee's reference, which it refused */
+        return SEND_CALLEE_GONE;
+}
+
+/* While anybody eavesdrops, all pushes of a message happen inside the turn, eavesdroppers first. */
+static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, const Route *route,
+                                      Message *message, const Incoming *incoming)
+{
+        MatchQuery query;
+        MailboxPush push;
+        Step step;
+
+        step_begin(&step, thread);
+        if (route->by_name && mailbox_epoch(&route->to->mailbox) != route->epoch) {
+                step_end(&step);
+                return MAILBOX_EPOCH_PASSED;
+        }
+        matches_query(&query, &incoming->header, incoming_body(incoming), sender, route->to);
+        matches_begin(thread);
+        matches_exclude(thread, route->to);
+        matches_find_eavesdroppers(&thread->router->matches, &query, thread);
+        step_push_targets(&step, message);
+        /* Epochs are raised inside the turn only: this one cannot pass now. */
+        push = step_deliver(thread, route->to, message, route->by_name ? &route->epoch : NULL,
+                            STEP_PLAIN);
+        step_end(&step);
+        return push;
+}
+
+static MailboxPush send_push(RouterThread *thread, Endpoint *sender, const Route *route,
+                             Message *message, const Incoming *incoming)
+{
+        if (UNLIKELY(counter_read(&thread->router->n_capturing) > 0))
+                return send_push_captured(thread, sender, route, message, incoming);
+        thread->n_step_duties = 0;
+        return step_deliver(thread, route->to, message, route->by_name ? &route->epoch : NULL,
+                            STEP_PLAIN);
+}
+
+/* The owner changed between look-up and push: takes the call's record back. False: the old owner
+ * left meanwhile and the caller has had its answer already. */
+static bool send_withdraw(RouterThread *thread, Owed **owed)
+{
+        bool mine = !*owed || replies_settle(*owed);
+
+        (void)thread;
+        *owed = NULL; /* both tables drop it when they meet it */
+        return mine;
+}
+
+/* A message that is queued behind much else, or on a worker short of buffers, must not pin one. */
+static bool send_must_own(const RouterThread *thread, const Endpoint *to, const Incoming *incoming)
+{
+        enum { QUEUE_PINS_MAX = 64 * 1024 };
+
+        return incoming->buffer && (thread->short_of_buffers ||
+                                    counter_read(&to->queued_bytes) > QUEUE_PINS_MAX ||
+                                    counter_read(&thread->router->n_capturing) > 0);
+}
+
+SendResult send_unicast(RouterThread *thread, Endpoint *sender, Incoming *incoming)
+{
+        const Header *header = &incoming->header;
+        const RouterRoot *root = router_root(thread->router);
+        Message *message = NULL;
+        Owed *owed = NULL;
+        SendResult result;
+        MailboxPush push;
+        Route route;
+
+        if (send_is_reply(header) && send_find_route(thread->router, header->destination, &route))
+                replies_consume(thread, sender, route.to, header->reply_serial);
+        do {
+                if (!send_find_route(thread->router, header->destination, &route)) {
+                        result = SEND_NO_OWNER;
+                        break;
+                }
+                result = send_check(root, &route, header);
+                if (result != SEND_OK)
+                        break;
+                if (send_expects_reply(header)) {
+                        result = send_expect_reply(thread, sender, route.to, root, header, &owed);
+                        if (result != SEND_OK)
+                                break;
+                }
+                if (!message)
+                        message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
+                                                    1, send_must_own(thread, route.to, incoming));
+                if (!message) {
+                        send_withdraw(thread, &owed);
+                        return SEND_NO_MEMORY;
+                }
+                push = send_push(thread, sender, &route, message, incoming);
+                /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. */
+        } while (push == MAILBOX_EPOCH_PASSED && send_withdraw(thread, &owed));
+        if (message && result != SEND_OK)
+                message_give_back_fds(message, incoming);
+        if (message)
+                message_unref(&thread->pool, message, 1);
+        return result;
+}
+
+bool send_refuse_without_owner(RouterThread *thread, Endpoint *sender, const Incoming *incoming,
+                               void (*refuse)(RouterThread *thread, Endpoint *sender,
+                                              const Incoming *incoming)) LOCK_UNCHECKED
+{
+        Names *names = &thread->router->names;
+        bool nobody;
+
+        lock_acquire(&names->lock);
+        nobody = !names_get_owner(names, incoming->header.destination);
+        if (nobody)
+                refuse(thread, sender, incoming);
+        lock_release(&names->lock);
+        return nobody;
+}
+
+SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *incoming)
+{
+        Router *router = thread->router;
+        uint64_t version = turn_version(&router->turn);
+        MatchQuery query;
+        Message *message;
+        Step step;
+
+        matches_query(&query, &incoming->header, incoming_body(incoming), sender, NULL);
+        matches_find(&router->matches, &query, thread);
+        if (thread->n_targets == 0)
+                return SEND_OK;
+        message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
+                                    thread->n_targets, true);
+        if (!message)
+                return SEND_NO_MEMORY;
+        step_begin(&step, thread);
+        if (turn_version(&router->turn) != version)
+                matches_find(&router->matches, &query, thread);
+        step_push_targets(&step, message);
+        step_end(&step);
+        message_unref(&thread->pool, message, 1);
+        return SEND_OK;
+}
+
+void send_capture(RouterThread *thread, Endpoint *sender, Incoming *incoming)
+{
+        MatchQuery query;
+        Message *message;
+        Step step;
+
+        if (LIKELY(counter_read(&thread->router->n_capturing) == 0))
+                return;
+        step_begin(&step, thread);
+        matches_query(&query, &incoming->header, incoming_body(incoming), sender, NULL);
+        matches_begin(thread);
+        matches_find_eavesdroppers(&thread->router->matches, &query, thread);
+        message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
+                                    thread->n_targets, true);
+        if (message) {
+                step_push_targets(&step, message);
+                message_unref(&thread->pool, message, 1);
+        }
+        step_end(&step);
+}

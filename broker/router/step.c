@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/router/step.h"
+
+bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits)
+{
+        return counter_read(&endpoint->queued_bytes) > limits->max_outgoing_bytes ||
+               counter_read(&endpoint->queued_fds) > limits->max_outgoing_unix_fds;
+}
+
+MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
+                         const uint32_t *epoch, StepPush how)
+{
+        Delivery *delivery = message_add_delivery(&thread->pool, message);
+        const uint64_t charge = message_charge(message);
+        MailboxPush push;
+
+        if (!delivery)
+                return MAILBOX_REFUSED;
+        counter_add(&to->queued_bytes, charge);
+        if (message->n_fds > 0)
+                counter_add(&to->queued_fds, message->n_fds);
+        if (epoch)
+                push = mailbox_push_in_epoch(&to->mailbox, &delivery->node, *epoch);
+        else if (how == STEP_RAISE_EPOCH)
+                push = mailbox_push_raising_epoch(&to->mailbox, &delivery->node);
+        else
+                push = mailbox_push(&to->mailbox, &delivery->node);
+        switch (push) {
+        case MAILBOX_PUSHED_DUTY:
+                /* The home drops its own reference only after a grace period, so the endpoint is
+                 * still there to take one. */
+                endpoint_ref(to);
+                routerthread_place_duty(thread, to);
+                break;
+        case MAILBOX_PUSHED:
+                break;
+        case MAILBOX_REFUSED:
+        case MAILBOX_EPOCH_PASSED:
+                counter_subtract(&to->queued_bytes, charge);
+                if (message->n_fds > 0)
+                        counter_subtract(&to->queued_fds, message->n_fds);
+                message_undo_delivery(message, delivery);
+                return push;
+        }
+        tally_add(&thread->n_deliveries, 1);
+        return push;
+}
+
+void step_begin(Step *step, RouterThread *thread) LOCK_UNCHECKED
+{
+        step->thread = thread;
+        step->first = NULL;
+        thread->n_step_duties = 0;
+        turn_take(&thread->router->turn);
+}
+
+/* Makes the message wait for the step's commit word. */
+static void step_adopt(Step *step, Message *message)
+{
+        if (message->step)
+                return;
+        if (!step->first) {
+                step->first = message;
+                refcount_add(&message->references, 1);
+        }
+        message_join_step(message, step->first);
+}
+
+void step_push(Step *step, Endpoint *to, Message *message, StepPush how)
+{
+        step_adopt(step, message);
+        step_deliver(step->thread, to, message, NULL, how);
+}
+
+void step_parse_own(const Message *message, Header *ret_header, const uint8_t **ret_body)
+{
+        Frame frame;
+        FrameResult cut = frame_cut(message->bytes, message->bytes_size, FRAME_SIZE_MAX, &frame);
+        HeaderResult parsed = cut == FRAME_OK ? header_parse(message->bytes, &frame, ret_header)
+                                              : HEADER_BAD_STRUCTURE;
+
+        ASSERT(parsed == HEADER_OK); /* we wrote it */
+        *ret_body = message->bytes + frame.header_size;
+}
+
+unsigned step_push_targets(Step *step, Message *message)
+{
+        RouterThread *thread = step->thread;
+        const RouterLimits *limits = &router_root(thread->router)->limits;
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < thread->n_targets; i++) {
+                Endpoint *to = thread->targets[i];
+
+                if (message->n_fds > 0 && !to->passes_fds)
+                        continue;
+                if (step_is_full(to, limits)) {
+                        tally_add(&thread->n_dropped, 1);
+                        continue;
+                }
+                step_push(step, to, message, STEP_PLAIN);
+                n++;
+        }
+        return n;
+}
+
+/* Copies to eavesdroppers come first, as monitors'. */
+static void step_capture_own(Step *step, const Endpoint *to, Message *message)
+{
+        RouterThread *thread = step->thread;
+        MatchQuery query;
+        Header header;
+        const uint8_t *body;
+
+        if (counter_read(&thread->router->n_capturing) == 0)
+                return;
+        step_parse_own(message, &header, &body);
+        matches_query(&query, &header, body, NULL, to);
+        matches_begin(thread);
+        matches_exclude(thread, to);
+        matches_find_eavesdroppers(&thread->router->matches, &query, thread);
+        step_push_targets(step, message);
+}
+
+void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how, bool captured)
+{
+        RouterThread *thread = step->thread;
+
+        if (!message)
+                return;
+        if (captured)
+                step_capture_own(step, to, message);
+        /* An epoch must be raised even if the loser does not get to read the NameLost. */
+        if (how == STEP_RAISE_EPOCH || !step_is_full(to, &router_root(thread->router)->limits))
+                step_push(step, to, message, how);
+        else
+                tally_add(&thread->n_dropped, 1);
+        message_unref(&thread->pool, message, 1);
+}
+
+void step_broadcast_own(Step *step, Message *message, const Endpoint *except)
+{
+        RouterThread *thread = step->thread;
+        MatchQuery query;
+        Header header;
+        const uint8_t *body;
+
+        if (!message)
+                return;
+        step_parse_own(message, &header, &body);
+        matches_query(&query, &header, body, NULL, NULL);
+        matches_find(&thread->router->matches, &query, thread);
+        for (unsigned i = 0; except && i < thread->n_targets; i++)
+                if (thread->targets[i] == except)
+                        thread->targets[i] = thread->targets[--thread->n_targets];
+        step_push_targets(step, message);
+        message_unref(&thread->pool, message, 1);
+}
+
+void step_bump(Step *step) LOCK_UNCHECKED
+{
+        turn_bump(&step->thread->router->turn);
+}
+
+void step_end(Step *step) LOCK_UNCHECKED
+{
+        if (step->first)
+                commit_set(&step->first->commit);
+        turn_release(&step->thread->router->turn);
+        if (step->first)
+                message_unref(&step->thread->pool, step->first, 1);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_ROUTER_STEP_H
+#define RINGBUS_ROUTER_STEP_H
+
+/*
+ * Pushing. deliver_* puts one message into one mailbox. A Step is a group of pushes that happen as
+ * one: inside the turn, with one commit word (rules R1, R2).
+ */
+
+#include "broker/router/router.h"
+
+typedef struct Step {
+        RouterThread *thread;
+        Message *first; /* its commit word is the step's; one reference */
+} Step;
+
+typedef enum StepPush { STEP_PLAIN, STEP_RAISE_EPOCH } StepPush;
+
+/* Takes the turn. The registry lock, if needed, was taken before. */
+void step_begin(Step *step, RouterThread *thread);
+
+/*
+ * Pushes a message into one mailbox; the first of a step lends it the commit word. Closed mailboxes
+ * and a lack of memory drop it: nobody is owed a message of a step (a reply that cannot be stored is
+ * what the reference drops as well). The caller keeps its reference.
+ */
+void step_push(Step *step, Endpoint *to, Message *message, StepPush how);
+
+/* The bus's own message to one endpoint: dropped if that is over its limit; offered to
+ * eavesdroppers when `captured`. Takes the caller's reference; NULL is ignored. */
+void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how, bool captured);
+
+/* The bus's own broadcast, to whoever matches except `except` (may be NULL). Takes the reference. */
+void step_broadcast_own(Step *step, Message *message, const Endpoint *except);
+
+/* Pushes to all of thread->targets that can and may take it; returns how many did. */
+unsigned step_push_targets(Step *step, Message *message);
+
+/* Bumps the version: the index or an ownership changed in this step. */
+void step_bump(Step *step);
+
+/* Commits, releases the turn and drops the step's reference. */
+void step_end(Step *step);
+
+/* Whether its queue is already over max_outgoing_bytes or max_outgoing_unix_fds. */
+bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits);
+
+/*
+ * One message into one mailbox, with all the accounts: MAILBOX_REFUSED and MAILBOX_EPOCH_PASSED
+ * leave no trace. `epoch` NULL: whatever the epoch is. -> also REFUSED when out of memory.
+ */
+MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
+                         const uint32_t *epoch, StepPush how);
+
+/* Parses one of the bus's own messages again, for matching. */
+void step_parse_own(const Message *message, Header *ret_header, const uint8_t **ret_body);
+
+#endif

@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# dbus-send and dbus-monitor (libdbus).
+. "$(dirname "$0")/lib.sh"
+
+run=(dbus-send --session --print-reply)
+
+start_service
+expect 'string "hello"' 'call a method' \
+        "${run[@]}" --dest="$service" "$object" "$interface.Echo" string:hello
+expect 'int32 42' 'call with two arguments' \
+        "${run[@]}" --dest="$service" "$object" "$interface.Add" int32:40 int32:2
+expect 'int32 5' 'get a property' "${run[@]}" --dest="$service" "$object" \
+        org.freedesktop.DBus.Properties.Get "string:$interface" string:Level
+expect "string \"$service\"" 'list names' \
+        "${run[@]}" --dest=org.freedesktop.DBus / org.freedesktop.DBus.ListNames
+expect '' 'ping the driver' \
+        "${run[@]}" --dest=org.freedesktop.DBus / org.freedesktop.DBus.Peer.Ping
+expect '' 'ping the service' "${run[@]}" --dest="$service" / org.freedesktop.DBus.Peer.Ping
+refuse 'Error t.ringbus.Error.Refused' 'an error of the service' \
+        "${run[@]}" --dest="$service" "$object" "$interface.Refuse"
+refuse 'Error org.freedesktop.DBus.Error.ServiceUnknown' 'a call to nobody' \
+        "${run[@]}" --dest=t.ringbus.Nobody / t.I.M
+refuse 'Error org.freedesktop.DBus.Error.UnknownMethod' 'an unknown method of the driver' \
+        "${run[@]}" --dest=org.freedesktop.DBus / org.freedesktop.DBus.Nonsense
+
+start signals dbus-monitor --session "type='signal',interface='$interface'"
+await signals 'NameAcquired' 'dbus-monitor starts'
+expect '' 'emit a broadcast' dbus-send --session --type=signal "$object" "$interface.Noted" \
+        string:from-dbus-send uint32:1
+await signals 'string "from-dbus-send"' 'dbus-monitor sees the broadcast'
+expect '' 'let the service emit' \
+        "${run[@]}" --dest="$service" "$object" "$interface.Emit" string:many uint32:50
+await signals 'string "many"' 'dbus-monitor sees all broadcasts of the service' 50
+
+start calls dbus-monitor --session "type='method_call',interface='$interface'"
+await calls 'NameAcquired' 'a second dbus-monitor starts'
+expect 'string "overheard"' 'call again' \
+        "${run[@]}" --dest="$service" "$object" "$interface.Echo" string:overheard
+await calls 'string "overheard"' 'dbus-monitor sees the call of others'
+done_testing

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_TESTS_SUPPORT_CONFIG_MEMORY_H
+#define RINGBUS_TESTS_SUPPORT_CONFIG_MEMORY_H
+
+/* Configuration files in memory, in place of the file system. Owner: the test under way. */
+
+#include "broker/base/text.h"
+#include "broker/config_source.h"
+
+typedef struct ConfigMemoryFile {
+        Text path;
+        Text text;
+} ConfigMemoryFile;
+
+typedef struct ConfigMemory {
+        const ConfigMemoryFile *files; /* borrowed */
+        size_t n;
+} ConfigMemory;
+
+/*
+ * A source of these files. A folder exists if a file's path begins with it and '/'; its files come
+ * in the order of the array. `memory` is borrowed.
+ */
+ConfigSource config_memory_source(ConfigMemory *memory);
+
+#endif

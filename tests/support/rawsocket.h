@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_TESTS_SUPPORT_RAWSOCKET_H
+#define RINGBUS_TESTS_SUPPORT_RAWSOCKET_H
+
+/* The system calls below RawClient: connecting by address, and complete blocking writes. */
+
+#include <stddef.h>
+
+#include "tests/support/marshal.h"
+
+enum {
+        RAWSOCKET_FDS_MAX = 253, /* SCM_MAX_FD of the kernel */
+};
+
+/* Connects to the (first) unix:path or unix:abstract address. The socket, or a negative errno. */
+int rawsocket_connect(const char *address);
+
+/* Writes everything: 0, or a negative errno (-ECONNRESET if the other side is gone). */
+int rawsocket_write(int fd, const void *data, size_t size);
+
+/* As above, with fds attached to the first byte. */
+int rawsocket_write_fds(int fd, const Marshal *bytes, const int *fds, size_t n_fds);
+
+#endif

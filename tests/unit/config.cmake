@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# The daemon's command line, configuration and listening addresses. The configuration tests need the
+# packages dbus-daemon (the reference's verdict) and dbus-tests (its test files).
+ringbus_unit_test(options DEPENDS ringbus_daemon)
+ringbus_unit_test(config
+  SOURCES test_config.c config_fixture.c config_cases.c ../support/config_memory.c
+  DEPENDS ringbus_daemon)
+ringbus_unit_test(config_files
+  SOURCES test_config_files.c config_fixture.c ../support/config_memory.c
+  DEPENDS ringbus_daemon)
+ringbus_unit_test(config_reference
+  SOURCES test_config_reference.c config_cases.c DEPENDS ringbus_daemon)
+ringbus_unit_test(listen SOURCES test_listen.c listen_fixture.c DEPENDS ringbus_daemon)
+ringbus_unit_test(listen_systemd
+  SOURCES test_listen_systemd.c listen_fixture.c DEPENDS ringbus_daemon)
