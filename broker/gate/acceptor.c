@@ -17,6 +17,7 @@
 #include "broker/base/alloc.h"
 #include "broker/base/cleanup.h"
 #include "broker/base/log.h"
+#include "broker/base/trace.h"
 
 #define BACK_OFF_NS (100 * CLOCK_NS_PER_MS)
 
@@ -146,6 +147,7 @@ int acceptor_accept(Acceptor *acceptor, AcceptorListener *listener, uint64_t now
         int error = errno;
 
         if (fd >= 0) {
+                TRACE_HOP();
                 acceptor->n_shortages = 0;
                 keep_spare(acceptor);
                 return fd;

@@ -19,6 +19,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/base/cleanup.h"
+#include "broker/base/trace.h"
 #include "broker/io/io.h"
 
 enum {
@@ -204,6 +205,7 @@ static HandshakeResult handle_lines(Handshake *handshake, Replies *replies)
         size_t size;
         Text line;
 
+        TRACE_HOP();
         while (result == SASL_CONTINUE && find_line(handshake, position, &line)) {
                 if (sizeof(replies->data) - replies->size < SASL_REPLY_MAX &&
                     flush(handshake, replies) < 0)
@@ -225,6 +227,7 @@ static HandshakeResult handle_bytes(Handshake *handshake)
         HandshakeResult result;
         Replies replies;
 
+        TRACE_HOP();
         if (!handshake->has_begun) {
                 if (handshake->bytes[0] != '\0')
                         return HANDSHAKE_FAILED;
@@ -244,6 +247,7 @@ HandshakeResult handshake_read(Handshake *handshake, unsigned n_fds_max)
 {
         HandshakeResult result = HANDSHAKE_WAITING;
 
+        TRACE_HOP();
         for (unsigned i = 0; i < READS_MAX && result == HANDSHAKE_WAITING; i++) {
                 ssize_t n = receive(handshake, n_fds_max);
 
@@ -263,6 +267,7 @@ int handshake_take_connection(Handshake *handshake, GateConnection **ret_connect
         GateConnection *connection = alloc_zeroed(1, sizeof(*connection));
         int r;
 
+        TRACE_HOP();
         if (!connection)
                 return -ENOMEM;
         r = credentials_read(handshake->fd, &connection->credentials);

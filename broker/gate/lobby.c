@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "broker/base/log.h"
+#include "broker/base/trace.h"
 
 /* Of one listener, before other events have their turn. */
 enum { ACCEPTS_MAX = 16 };
@@ -67,6 +68,7 @@ static void admit_handshake(Lobby *lobby, Handshake *handshake)
 {
         GateConnection *connection;
 
+        TRACE_HOP();
         /* Before anything else: nothing may be watching the fd when it changes its owner. */
         if (handshake->watched)
                 ready_remove(lobby->ready, handshake->fd);
@@ -96,6 +98,7 @@ static void watch_handshake(Lobby *lobby, Handshake *handshake)
 
 void lobby_read(Lobby *lobby, Handshake *handshake)
 {
+        TRACE_HOP();
         switch (handshake_read(handshake, lobby->options.max_message_unix_fds)) {
         case HANDSHAKE_WAITING:
                 watch_handshake(lobby, handshake);
@@ -154,6 +157,7 @@ static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
 {
         Handshake *handshake;
 
+        TRACE_HOP();
         tally_add(&lobby->accepted, 1);
         if (new_handshake(lobby, listener, fd, &handshake) < 0) {
                 close(fd);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/base/trace.h"
 #include "proto/stamp.h"
 
 enum { CHUNK_DELIVERIES = 126 }; /* a chunk just fits 4 KiB */
@@ -49,6 +50,7 @@ Message *message_new_relay(Pool *pool, Incoming *incoming, Text sender, unsigned
         Message *message = message_new_block(
                 pool, inside ? (size_t)header_size + body_size : header_size, n_deliveries);
 
+        TRACE_HOP();
         if (!message)
                 return NULL;
         stamp_write(incoming->data, header, sender, message->bytes);

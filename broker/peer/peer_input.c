@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/trace.h"
 #include "broker/peer/peer.h"
 #include "proto/body.h"
 
@@ -62,6 +63,7 @@ static bool peer_take_fds(Peer *peer, Incoming *incoming)
 
         if (n == 0)
                 return true;
+        TRACE_WINDOW(TRACE_EXEMPT);
         incoming->fds = pool_alloc(&input->shard->thread.pool, n * sizeof(int));
         if (!incoming->fds)
                 return false;
@@ -114,6 +116,8 @@ static void peer_handle(Peer *peer, const uint8_t *data, const Frame *frame, IoB
                 .data = data, .buffer = buffer, .blob = blob, .account = peer->endpoint.account};
         const RouterLimits *limits = peer_limits(peer);
 
+        TRACE_HOP();
+        TRACE_WINDOW(sizeof(Blob) + frame->size > POOL_SIZE_MAX ? TRACE_EXEMPT : TRACE_PARSE);
         if (header_parse(data, frame, &incoming.header) != HEADER_OK ||
             body_validate(data + frame->header_size, frame->body_size, incoming.header.signature,
                           frame->big_endian) != BODY_OK ||
@@ -136,6 +140,7 @@ static void peer_handle(Peer *peer, const uint8_t *data, const Frame *frame, IoB
             account_pause(peer->endpoint.account))
                 input->pauses |= PEER_PAUSE_ACCOUNT;
         shard_count_message(shard, frame->size);
+        TRACE_WINDOW(TRACE_CLOSED);
 }
 
 /* Begins an assembly with the bytes at hand. */
@@ -230,9 +235,11 @@ void peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
 {
         struct PeerInput *input = &peer->input;
 
+        TRACE_HOP();
         while (size > 0 && !input->closing) {
                 size_t n;
 
+                TRACE_WINDOW(TRACE_PARSE);
                 if (input->pauses) {
                         peer_hold(peer, data, size, buffer);
                         break;
@@ -244,6 +251,7 @@ void peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
                 data += n;
                 size -= n;
         }
+        TRACE_WINDOW(TRACE_CLOSED);
 }
 
 void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
@@ -341,6 +349,7 @@ void peer_continue(Peer *peer, uint32_t pause_over)
         struct PeerInput *input = &peer->input;
         PeerHeld *held;
 
+        TRACE_HOP();
         input->pauses &= ~pause_over;
         while (!input->pauses && !input->closing && (held = peer_take_held(input))) {
                 /* Parsing may pause again and hold the rest: that goes in front of the others. */
@@ -404,8 +413,12 @@ void peer_receive(Peer *peer, IoReceived *received)
 {
         struct PeerInput *input = &peer->input;
 
-        if (!peer_add_fds(peer, received->fds, received->n_fds) || received->fds_lost)
-                peer_refuse(peer); /* which fd belongs to which message is lost for good */
+        TRACE_HOP();
+        /* Lost fds: which one belongs to which message cannot be told any more. Without negotiation
+         * they are never received and nobody counts on them. */
+        if (!peer_add_fds(peer, received->fds, received->n_fds) ||
+            (received->fds_lost && peer->endpoint.passes_fds))
+                peer_refuse(peer);
         else if (received->n_fds > 0 && !input->closing)
                 peer_watch_fds(peer);
         if (received->size > 0 && !input->closing)

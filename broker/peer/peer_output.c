@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 
 #include "broker/base/clock.h"
+#include "broker/base/trace.h"
 #include "broker/peer/peer.h"
 
 enum {
@@ -29,6 +30,7 @@ static void peer_take_mail(Peer *peer)
         struct PeerOutput *output = &peer->output;
         MailNode *node = mailbox_take(&peer->endpoint.mailbox);
 
+        TRACE_HOP();
         while (node) {
                 Delivery *delivery = CONTAINER_OF(node, Delivery, node);
 
@@ -64,6 +66,7 @@ static void peer_abandon(Shard *shard, Peer *peer)
 {
         struct PeerOutput *output = &peer->output;
 
+        TRACE_WINDOW(TRACE_EXEMPT);
         while (output->first)
                 message_unref(&shard->thread.pool, peer_pop(peer), 1);
         timers_disarm(&shard->timers, &output->retry);
@@ -75,6 +78,7 @@ static void peer_fail_output(Shard *shard, Peer *peer)
 {
         MailNode *node;
 
+        TRACE_WINDOW(TRACE_EXEMPT);
         mailbox_close(&peer->endpoint.mailbox, &node);
         while (node) {
                 Delivery *delivery = CONTAINER_OF(node, Delivery, node);
@@ -110,6 +114,7 @@ static unsigned peer_fill(Peer *peer, struct iovec *iovecs, unsigned n_max)
         Delivery *delivery = output->first;
         unsigned n = 0;
 
+        TRACE_HOP();
         output->in_flight = 0;
         while (delivery && n + MESSAGE_IOVECS <= n_max) {
                 Message *message = delivery->message;
@@ -137,6 +142,7 @@ static bool peer_attach_fds(Shard *shard, struct PeerOutput *output, struct msgh
 
         if (message->n_fds == 0 || output->offset > 0)
                 return true;
+        TRACE_WINDOW(TRACE_EXEMPT);
         output->control_size = CMSG_SPACE(message->n_fds * sizeof(int));
         output->control = pool_alloc(&shard->thread.pool, output->control_size);
         if (!output->control)
@@ -166,6 +172,7 @@ static void peer_park(Shard *shard, Peer *peer)
 {
         struct PeerOutput *output = &peer->output;
 
+        TRACE_WINDOW(TRACE_EXEMPT);
         output->retry_ns = output->retry_ns ? output->retry_ns * 2 : RETRY_NS_MIN;
         if (output->retry_ns > RETRY_NS_MAX)
                 output->retry_ns = RETRY_NS_MAX;
@@ -193,6 +200,7 @@ static void peer_send(Shard *shard, Peer *peer, IoSendMode mode, struct iovec *i
 {
         struct PeerOutput *output = &peer->output;
 
+        TRACE_HOP();
         output->send.fd = peer->fd;
         output->send.mode = mode;
         output->send.message = (struct msghdr){.msg_iov = iovecs, .msg_iovlen = n};
@@ -211,6 +219,7 @@ void peer_flush(Shard *shard, Peer *peer)
         struct PeerOutput *output = &peer->output;
         unsigned n, room;
 
+        TRACE_HOP();
         if (mailbox_is_closed(&peer->endpoint.mailbox)) {
                 peer_abandon(shard, peer);
                 return;
@@ -252,6 +261,7 @@ static void peer_consume(Shard *shard, Peer *peer, size_t n)
 {
         struct PeerOutput *output = &peer->output;
 
+        TRACE_HOP();
         output->in_flight -= n;
         n += output->offset;
         while (output->first && n >= output->first->message->size) {
@@ -293,6 +303,7 @@ void peer_handle_sent(Shard *shard, Peer *peer)
         const ssize_t result = output->result;
         const bool tried = output->send.mode == IO_SEND_TRY;
 
+        TRACE_HOP();
         peer_free_waiting(shard, output);
         if (mailbox_is_closed(&peer->endpoint.mailbox)) {
                 peer_abandon(shard, peer);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/base/trace.h"
 #include "broker/peer/peer.h"
 
 int shard_init(Shard *shard, Router *router, unsigned index, const ShardHandlers *handlers)
@@ -27,6 +28,7 @@ void shard_on_sent(void *context, IoSend *send, ssize_t result)
         Shard *shard = context;
         Peer *peer = CONTAINER_OF(send, Peer, output.send);
 
+        TRACE_HOP();
         peer->output.result = result;
         peer->output.next_sent = NULL;
         if (shard->sent_last)
@@ -51,6 +53,7 @@ void shard_handle_sent(Shard *shard)
 
 void shard_submit(Shard *shard)
 {
+        TRACE_HOP();
         io_submit(shard->io);
         shard->n_iovecs = 0;
 }
@@ -59,12 +62,17 @@ void shard_flush(Shard *shard)
 {
         Endpoint *endpoint;
 
+        TRACE_HOP();
         shard->batch_messages = 0;
         shard->batch_bytes = 0;
         while (shard->thread.duties_first) {
-                while ((endpoint = routerthread_take_duty(&shard->thread)))
+                while ((endpoint = routerthread_take_duty(&shard->thread))) {
+                        TRACE_WINDOW(TRACE_FLUSH);
                         peer_flush(shard, peer_of(endpoint));
+                }
+                TRACE_WINDOW(TRACE_FLUSH);
                 shard_submit(shard);
+                TRACE_WINDOW(TRACE_CLOSED);
                 shard_handle_sent(shard);
         }
         routerthread_hand_over(&shard->thread);
@@ -72,6 +80,7 @@ void shard_flush(Shard *shard)
 
 void shard_count_message(Shard *shard, uint32_t size)
 {
+        TRACE_HOP();
         shard->batch_messages++;
         shard->batch_bytes += size;
         if (shard->batch_messages >= SHARD_BATCH_MESSAGES ||

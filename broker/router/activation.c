@@ -21,10 +21,8 @@ RepliesResult activation_wait(RouterThread *thread, Endpoint *sender, Name *name
         *waiting = (ActivationWaiting){.message = message, .sender_id = sender->id};
         if (header->frame.type == FRAME_TYPE_METHOD_CALL &&
             !(header->frame.flags & FRAME_FLAG_NO_REPLY_EXPECTED)) {
-                result = replies_expect(
-                        thread, sender, header->frame.serial,
-                        router_root(thread->router)->limits.max_replies_per_connection,
-                        &waiting->owed);
+                result = replies_expect(thread, sender, ENDPOINT_NO_ID, header->frame.serial,
+                                        &waiting->owed);
                 if (result != REPLIES_OK) {
                         pool_free(&thread->pool, waiting, sizeof(*waiting));
                         return result;

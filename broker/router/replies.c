@@ -104,25 +104,27 @@ static void replies_sweep_calls(RouterThread *thread, Endpoint *caller)
         }
 }
 
-static bool replies_is_outstanding(const Endpoint *caller, uint32_t serial)
+static bool replies_is_outstanding(const Endpoint *caller, uint64_t callee_id, uint32_t serial)
 {
         Owed *owed = caller->owed_by_serial[serial & caller->owed_by_serial_mask];
 
         for (; owed; owed = owed->caller_next)
-                if (owed->serial == serial && !owed_state_is_consumed(&owed->state))
+                if (owed->serial == serial && owed->callee_id == callee_id &&
+                    !owed_state_is_consumed(&owed->state))
                         return true;
         return false;
 }
 
-RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint32_t serial,
-                             uint64_t n_max, Owed **ret_owed)
+RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint64_t callee_id,
+                             uint32_t serial, Owed **ret_owed)
 {
+        const uint64_t n_max = router_root(thread->router)->limits.max_replies_per_connection;
         Owed *owed, **head;
 
         replies_sweep_calls(thread, caller);
         if (caller->n_owed_calls > caller->owed_by_serial_mask)
                 replies_grow_calls(thread, caller);
-        if (replies_is_outstanding(caller, serial))
+        if (replies_is_outstanding(caller, callee_id, serial))
                 return REPLIES_DUPLICATE;
         if (counter_read(&caller->n_owed_to) >= n_max)
                 return REPLIES_TOO_MANY;
@@ -134,6 +136,7 @@ RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint32_t se
         owed_state_init(&owed->state);
         owed->caller = caller;
         owed->caller_id = caller->id;
+        owed->callee_id = callee_id;
         owed->serial = serial;
         head = &caller->owed_by_serial[serial & caller->owed_by_serial_mask];
         owed->caller_next = *head;

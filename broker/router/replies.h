@@ -16,7 +16,7 @@
 
 typedef enum RepliesResult {
         REPLIES_OK,
-        REPLIES_DUPLICATE,   /* that serial is outstanding already */
+        REPLIES_DUPLICATE,   /* that serial is outstanding already, with the same callee */
         REPLIES_TOO_MANY,    /* max_replies_per_connection */
         REPLIES_CALLEE_GONE, /* sealed: the caller's worker answers NoReply */
         REPLIES_NO_MEMORY,
@@ -28,6 +28,7 @@ struct Owed {
         OwedState state;
         Endpoint *caller;
         uint64_t caller_id;
+        uint64_t callee_id; /* ENDPOINT_NO_ID: nobody yet, it is to be started */
         uint32_t serial;
         ListNode caller_node;  /* in the caller's owed_calls */
         Owed *caller_next;     /* chain of the caller's hash */
@@ -35,11 +36,11 @@ struct Owed {
 };
 
 /*
- * Caller's home worker: a record for a call, in the caller's table only; its callee follows with
- * replies_assign(). REPLIES_DUPLICATE, REPLIES_TOO_MANY or REPLIES_NO_MEMORY: nothing changed.
+ * Caller's home worker: a record for a call, in the caller's table only; it gets on the callee's list
+ * with replies_assign(). `callee_id` may be ENDPOINT_NO_ID. REPLIES_DUPLICATE, REPLIES_TOO_MANY or REPLIES_NO_MEMORY: nothing changed.
  */
-RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint32_t serial,
-                             uint64_t n_max, Owed **ret_owed);
+RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint64_t callee_id,
+                             uint32_t serial, Owed **ret_owed);
 
 /* Any thread: puts the record on the callee's list. False: the callee has left. */
 bool replies_assign(Owed *owed, Endpoint *callee);

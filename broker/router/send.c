@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/router/send.h"
 
+#include "broker/base/trace.h"
 #include "broker/router/replies.h"
 #include "broker/router/step.h"
 
@@ -17,10 +18,12 @@ static bool send_find_owner(Names *names, Text destination, Route *route) LOCK_U
         const Name *name = names_find(names, destination);
         bool marked;
 
+        TRACE_HOP();
         while (name) {
                 Endpoint *owner = names_load(name, &marked);
 
                 if (marked) { /* a change is under way: wait for its end */
+                        TRACE_WINDOW(TRACE_EXEMPT);
                         lock_acquire(&names->lock);
                         lock_release(&names->lock);
                         continue;
@@ -59,6 +62,7 @@ static bool send_is_reply(const Header *header)
 
 static SendResult send_check(const RouterRoot *root, const Route *route, const Header *header)
 {
+        TRACE_HOP();
         if (header->frame.type > FRAME_TYPE_SIGNAL)
                 return SEND_UNKNOWN_TYPE;
         if (policy_decide_send(&root->policy, header) == POLICY_DENIED)
@@ -72,10 +76,9 @@ static SendResult send_check(const RouterRoot *root, const Route *route, const H
 
 /* The record of a call, in the caller's table and on the callee's list, before any push. */
 static SendResult send_expect_reply(RouterThread *thread, Endpoint *sender, Endpoint *to,
-                                    const RouterRoot *root, const Header *header, Owed **ret_owed)
+                                    const Header *header, Owed **ret_owed)
 {
-        switch (replies_expect(thread, sender, header->frame.serial,
-                               root->limits.max_replies_per_connection, ret_owed)) {
+        switch (replies_expect(thread, sender, to->id, header->frame.serial, ret_owed)) {
         case REPLIES_OK:
                 break;
         case REPLIES_DUPLICATE:
@@ -101,6 +104,7 @@ static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, co
         MailboxPush push;
         Step step;
 
+        TRACE_WINDOW(TRACE_EXEMPT);
         step_begin(&step, thread);
         if (route->by_name && mailbox_epoch(&route->to->mailbox) != route->epoch) {
                 step_end(&step);
@@ -121,6 +125,7 @@ static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, co
 static MailboxPush send_push(RouterThread *thread, Endpoint *sender, const Route *route,
                              Message *message, const Incoming *incoming)
 {
+        TRACE_HOP();
         if (UNLIKELY(counter_read(&thread->router->n_capturing) > 0))
                 return send_push_captured(thread, sender, route, message, incoming);
         thread->n_step_duties = 0;
@@ -159,6 +164,7 @@ SendResult send_unicast(RouterThread *thread, Endpoint *sender, Incoming *incomi
         MailboxPush push;
         Route route;
 
+        TRACE_HOP();
         if (send_is_reply(header) && send_find_route(thread->router, header->destination, &route))
                 replies_consume(thread, sender, route.to, header->reply_serial);
         do {
@@ -170,7 +176,7 @@ SendResult send_unicast(RouterThread *thread, Endpoint *sender, Incoming *incomi
                 if (result != SEND_OK)
                         break;
                 if (send_expects_reply(header)) {
-                        result = send_expect_reply(thread, sender, route.to, root, header, &owed);
+                        result = send_expect_reply(thread, sender, route.to, header, &owed);
                         if (result != SEND_OK)
                                 break;
                 }
@@ -198,6 +204,7 @@ bool send_refuse_without_owner(RouterThread *thread, Endpoint *sender, const Inc
         Names *names = &thread->router->names;
         bool nobody;
 
+        TRACE_WINDOW(TRACE_EXEMPT);
         lock_acquire(&names->lock);
         nobody = !names_get_owner(names, incoming->header.destination);
         if (nobody)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/router/step.h"
 
+#include "broker/base/trace.h"
+
 bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits)
 {
         return counter_read(&endpoint->queued_bytes) > limits->max_outgoing_bytes ||
@@ -14,6 +16,7 @@ MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
         const uint64_t charge = message_charge(message);
         MailboxPush push;
 
+        TRACE_HOP();
         if (!delivery)
                 return MAILBOX_REFUSED;
         counter_add(&to->queued_bytes, charge);

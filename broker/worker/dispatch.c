@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/worker/dispatch.h"
 
+#include "broker/base/trace.h"
 #include "broker/router/busmessage.h"
 #include "broker/router/send.h"
 
@@ -71,6 +72,7 @@ static void dispatch_unicast(Shard *shard, Peer *peer, Incoming *incoming)
         RouterThread *thread = &shard->thread;
         SendResult result;
 
+        TRACE_HOP();
         do
                 result = send_unicast(thread, &peer->endpoint, incoming);
         while (result == SEND_NO_OWNER &&
@@ -78,6 +80,7 @@ static void dispatch_unicast(Shard *shard, Peer *peer, Incoming *incoming)
                                           dispatch_refuse_no_owner));
         if (UNLIKELY(result != SEND_OK))
                 dispatch_refuse(thread, &peer->endpoint, &incoming->header, result);
+        TRACE_WINDOW(result == SEND_OK ? TRACE_ORDINARY : TRACE_EXEMPT);
 }
 
 void dispatch_message(Driver *driver, Shard *shard, Peer *peer, Incoming *incoming)
@@ -85,6 +88,7 @@ void dispatch_message(Driver *driver, Shard *shard, Peer *peer, Incoming *incomi
         const Header *header = &incoming->header;
         const Text destination = header->destination;
 
+        TRACE_HOP();
         if (text_equal(destination, BUSMESSAGE_BUS_NAME)) {
                 driver_handle(driver, shard, peer, incoming);
         } else if (!text_present(destination) && header->frame.type != FRAME_TYPE_SIGNAL) {

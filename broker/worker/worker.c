@@ -11,6 +11,7 @@
 #include "broker/base/alloc.h"
 #include "broker/base/clock.h"
 #include "broker/base/log.h"
+#include "broker/base/trace.h"
 #include "broker/worker/dispatch.h"
 #include "broker/worker/spin.h"
 
@@ -57,6 +58,7 @@ static void worker_resume_peer(void *context, Peer *peer)
 
 void worker_post_arrival(Worker *worker, WorkerArrival *arrival)
 {
+        TRACE_HOP();
         stack_push(&worker->arrivals, &arrival->node);
         wake_up(&worker->wake);
 }
@@ -89,8 +91,10 @@ static void worker_admit(Worker *worker, WorkerArrival *arrival)
 {
         Shard *shard = &worker->shard;
         Peer *peer;
-        int r = peer_new(shard, worker->options.router, &arrival->options, &peer);
+        int r;
 
+        TRACE_HOP();
+        r = peer_new(shard, worker->options.router, &arrival->options, &peer);
         if (r < 0) {
                 log_warning("cannot serve a new connection of uid %u: %s",
                             arrival->options.credentials.uid, strerror(-r));
@@ -162,6 +166,7 @@ static void worker_handle_completions(Worker *worker)
         IoReceived *received = &worker->received;
         const uint64_t first_batch = worker->shard.n_batches;
 
+        TRACE_HOP();
         /* After a batch everything is flushed and the rest waits for the next turn, so that send
          * completions are reaped and others get their share. */
         while (worker->shard.n_batches == first_batch && io_next(worker->shard.io, received))

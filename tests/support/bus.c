@@ -54,9 +54,8 @@ int bus_write_config(Bus *bus, const char *config)
         if (!file)
                 return -1;
         written = fprintf(file,
-                          "%s  <listen>unix:dir=%s</listen>\n  <servicedir>%s</servicedir>\n"
-                          "%s\n</busconfig>\n",
-                          bus_config_head, bus->directory, bus->directory, config ? config : "");
+                          "%s  <listen>unix:dir=%s</listen>\n%s\n</busconfig>\n",
+                          bus_config_head, bus->directory, config ? config : "");
         return fclose(file) == 0 && written > 0 ? 0 : -1;
 }
 

@@ -263,6 +263,8 @@ void assert_pattern(const uint8_t *data, size_t size, uint64_t offset)
 
 void link_write_fds(Link *link, const void *data, size_t size, unsigned n_fds)
 {
+        /* Not an end of the link itself: the received copy would keep it open. */
+        const int fd = STDERR_FILENO;
         const uint8_t *rest = data;
         _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(IO_FDS_MAX * sizeof(int))] = {0};
 
@@ -281,8 +283,7 @@ void link_write_fds(Link *link, const void *data, size_t size, unsigned n_fds)
                                                    .cmsg_level = SOL_SOCKET,
                                                    .cmsg_type = SCM_RIGHTS};
                         for (unsigned i = 0; i < n_fds; i++)
-                                memcpy(CMSG_DATA(header) + i * sizeof(int), &link->far,
-                                       sizeof(int));
+                                memcpy(CMSG_DATA(header) + i * sizeof(int), &fd, sizeof(int));
                 }
                 n = sendmsg(link->far, &message, MSG_NOSIGNAL);
                 assert_true(n > 0);

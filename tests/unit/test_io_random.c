@@ -18,9 +18,10 @@ enum { N_LINKS = 24, N_STEPS = 6000, N_BUFFERS = 24, INTO_SIZE = 9000 };
 typedef struct Player {
         Link *link;
         size_t n_written;
-        size_t n_checked; /* bytes that arrived and were compared */
+        size_t n_checked;  /* bytes that arrived and were compared */
+        unsigned n_writes; /* since all had arrived */
         unsigned n_fds_written;
-        bool removed;
+        bool into_runs;
         uint8_t into[INTO_SIZE];
 } Player;
 
@@ -40,8 +41,8 @@ static void start(Game *game, Player *player)
 {
         player->link = link_new(game->fixture, roll(game, 2) ? 16 : 0);
         player->n_written = player->n_checked = 0;
-        player->n_fds_written = 0;
-        player->removed = false;
+        player->n_writes = player->n_fds_written = 0;
+        player->into_runs = false;
 }
 
 /* What came is what was written, as far as it came. */
@@ -57,32 +58,50 @@ static void check(Player *player)
         assert_false(link->fds_lost);
 }
 
-static void finish(Game *game, Player *player)
+static void release_all(Game *game)
+{
+        for (unsigned i = 0; i < N_LINKS; i++) {
+                Link *link = game->players[i].link;
+
+                while (link && link->n_kept > 0)
+                        io_buffer_unref(link->kept[--link->n_kept]);
+        }
+}
+
+/* The peer leaves: all that was written arrives before the end does. */
+static void hear_out(Game *game, Player *player)
 {
         Link *link = player->link;
 
-        if (!player->removed && link->far >= 0 && roll(game, 2)) {
-                close(link->far);
-                link->far = -1;
+        close(link->far);
+        link->far = -1;
+        while (link->error == 0) {
+                if (!link->socket.receiving)
+                        io_receive(game->fixture->io, &link->socket);
+                release_all(game);
+                fixture_turn(game->fixture, 1000);
         }
-        /* All that was written arrives before the end does. */
-        if (!player->removed && link->far < 0) {
-                while (link->error != -EPIPE && link->error != -ECONNRESET) {
-                        if (!link->socket.receiving)
-                                io_receive(game->fixture->io, &link->socket);
-                        for (unsigned i = 0; i < N_LINKS; i++)
-                                while (game->players[i].link && game->players[i].link->n_kept > 0)
-                                        io_buffer_unref(
-                                                game->players[i]
-                                                        .link
-                                                        ->kept[--game->players[i].link->n_kept]);
-                        fixture_turn(game->fixture, 1000);
-                }
-                check(player);
-                assert_int_equal(player->n_checked, player->n_written);
-                assert_int_equal(link->n_fds, player->n_fds_written);
+        assert_int_equal(link->error, -EPIPE);
+        check(player);
+        assert_int_equal(player->n_checked, player->n_written);
+        assert_int_equal(link->n_fds, player->n_fds_written);
+}
+
+static void finish(Game *game, Player *player)
+{
+        switch (roll(game, 3)) {
+        case 0:
+                hear_out(game, player);
+                break;
+        case 1:
+                /* In the middle of whatever goes on. */
+                if (!player->into_runs || !player->link->socket.receiving)
+                        io_remove(game->fixture->io, &player->link->socket);
+                break;
+        default:
+                break;
         }
-        player->link = link_free(game->fixture, link);
+        player->link = link_free(game->fixture, player->link);
 }
 
 static void write_some(Game *game, Player *player)
@@ -92,8 +111,11 @@ static void write_some(Game *game, Player *player)
         unsigned n_fds =
                 player->link->socket.with_fds && roll(game, 4) == 0 ? 1 + roll(game, 3) : 0;
 
-        if (player->link->far < 0 || player->n_written - player->n_checked > 60 * 1000 ||
-            player->n_fds_written + n_fds > 300)
+        /* Never so much that the write would block: the socket is charged per write as well. */
+        if (player->n_written == player->n_checked)
+                player->n_writes = 0;
+        if (player->link->far < 0 || player->n_written - player->n_checked > 50 * 1000 ||
+            player->n_fds_written + n_fds > 300 || player->n_writes++ >= 30)
                 return;
         fixture_pattern(data, size, player->n_written);
         link_write_fds(player->link, data, size, n_fds);
@@ -113,20 +135,23 @@ static void act(Game *game, Player *player)
                 break;
         case 1:
         case 2:
-                if (!link->socket.receiving && link->error == 0)
+                if (!link->socket.receiving) {
+                        player->into_runs = false;
                         io_receive(io, &link->socket);
+                }
                 break;
         case 3:
-                if (!link->socket.receiving && link->error == 0)
+                if (!link->socket.receiving) {
+                        player->into_runs = true;
                         io_receive_into(io, &link->socket, player->into, 1 + roll(game, INTO_SIZE));
+                }
                 break;
         case 4:
                 link->keep = !link->keep;
                 break;
         case 5:
         case 6:
-                while (link->n_kept > 0)
-                        io_buffer_unref(link->kept[--link->n_kept]);
+                release_all(game);
                 break;
         case 7:
                 if (roll(game, 8) == 0)
@@ -152,16 +177,10 @@ static void play(Game *game)
                 if (player->link)
                         check(player);
         }
-        for (unsigned i = 0; i < N_LINKS; i++) {
-                if (!game->players[i].link)
-                        continue;
-                link_release(game->players[i].link);
-                game->players[i].n_fds_written = 0;
-                game->players[i].link->keep = false;
-        }
+        release_all(game);
         for (unsigned i = 0; i < N_LINKS; i++)
                 if (game->players[i].link)
-                        game->players[i].link = link_free(game->fixture, game->players[i].link);
+                        finish(game, &game->players[i]);
 }
 
 static void test_io_random_histories_lose_nothing(void **state)

@@ -4,11 +4,16 @@
 
 #include "tests/wire/scene.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "tests/wire/expect.h"
+
+/* The bus or a fixture failed in the current group. */
+static bool scene_failed;
 
 /* Runs outside of any test, so that failures are returned instead of asserted. */
 static RawClient *scene_hire_janitor(const char *address)
@@ -45,17 +50,32 @@ int scene_start(void **state)
         return scene_start_with(state, NULL);
 }
 
-int scene_stop(void **state)
+/* The group's teardown. */
+static int scene_stop(void **state)
 {
         Scene *scene = *state;
+
+        if (!scene) {
+                scene_failed = true;
+                return -1;
+        }
+        rawclient_free(scene->janitor);
+        if (bus_stop(&scene->bus) < 0)
+                scene_failed = true;
+        free(scene);
+        return scene_failed ? -1 : 0;
+}
+
+int scene_run_tests(const char *name, const struct CMUnitTest *tests, size_t n_tests,
+                    CMFixtureFunction start)
+{
         int r;
 
-        if (!scene)
-                return -1;
-        rawclient_free(scene->janitor);
-        r = bus_stop(&scene->bus);
-        free(scene);
-        return r;
+        scene_failed = false;
+        r = _cmocka_run_group_tests(name, tests, n_tests, start, scene_stop);
+        if (r == 0 && scene_failed)
+                fprintf(stderr, "%s: FAILED outside of the tests\n", name);
+        return r != 0 || scene_failed;
 }
 
 int scene_clear(void **state)
@@ -71,11 +91,12 @@ int scene_clear(void **state)
         for (int waited_ms = 0; waited_ms < RAWCLIENT_TIMEOUT_MS; waited_ms++) {
                 (void)scene_call(scene->janitor, "ListNames", NULL);
                 if (rawclient_receive(scene->janitor, RAWCLIENT_TIMEOUT_MS, &reply) < 0)
-                        return -1;
+                        break;
                 if (rawmessage_read_strings(reply, names, SCENE_CLIENTS_MAX) == 2)
                         return 0;
                 nanosleep(&pause, NULL);
         }
+        scene_failed = true;
         return -1;
 }
 

@@ -10,8 +10,12 @@
  * Owner: the main thread. A function that cannot do its work fails the running test.
  */
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "tests/support/bus.h"
 #include "tests/support/rawclient.h"
@@ -30,11 +34,19 @@ typedef struct Scene {
         size_t n_clients;
 } Scene;
 
-/* Group fixtures: start a bus without special limits; stop whatever bus runs. */
-int scene_start(void **state);
-int scene_stop(void **state);
+/*
+ * Runs a group of tests on a bus which `start` starts. The status for main(): not 0 if a test
+ * failed, or if the bus did not start or did not end with status 0, which cmocka alone overlooks.
+ */
+#define scene_run(name, tests, start)                                                              \
+        scene_run_tests(name, tests, sizeof(tests) / sizeof((tests)[0]), start)
+int scene_run_tests(const char *name, const struct CMUnitTest *tests, size_t n_tests,
+                    CMFixtureFunction start);
 
-/* For groups that need further elements in the configuration of their bus. */
+/* A group fixture for `start`: a bus without special limits. */
+int scene_start(void **state);
+
+/* For group fixtures that need further elements in the configuration of their bus. */
 int scene_start_with(void **state, const char *config);
 
 /* Test fixture: closes the clients of the test and waits until they have left the bus. */

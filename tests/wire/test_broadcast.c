@@ -254,5 +254,5 @@ int main(void)
                 TEST(test_broadcasts_of_one_sender_keep_their_order_everywhere),
         };
 
-        return cmocka_run_group_tests_name("wire/broadcast", tests, scene_start, scene_stop);
+        return scene_run("wire/broadcast", tests, scene_start);
 }

@@ -170,5 +170,5 @@ int main(void)
                 TEST(test_disconnect_stopped_bus_closes_its_clients),
         };
 
-        return cmocka_run_group_tests_name("wire/disconnect", tests, scene_start, scene_stop);
+        return scene_run("wire/disconnect", tests, scene_start);
 }

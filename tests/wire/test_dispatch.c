@@ -345,5 +345,5 @@ int main(void)
                 TEST(test_non_method_messages_to_the_driver_are_ignored),
         };
 
-        return cmocka_run_group_tests_name("wire/dispatch", tests, scene_start, scene_stop);
+        return scene_run("wire/dispatch", tests, scene_start);
 }

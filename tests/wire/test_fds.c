@@ -299,5 +299,5 @@ int main(void)
                 TEST(test_fds_unread_are_closed_with_their_receiver),
         };
 
-        return cmocka_run_group_tests_name("wire/fds", tests, scene_start, scene_stop);
+        return scene_run("wire/fds", tests, scene_start);
 }

@@ -304,5 +304,5 @@ int main(void)
                 TEST(test_header_messages_may_be_split_and_joined_anywhere),
         };
 
-        return cmocka_run_group_tests_name("wire/header", tests, scene_start, scene_stop);
+        return scene_run("wire/header", tests, scene_start);
 }

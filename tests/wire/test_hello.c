@@ -221,5 +221,5 @@ int main(void)
                 TEST(test_before_hello_connection_is_invisible),
         };
 
-        return cmocka_run_group_tests_name("wire/hello", tests, scene_start, scene_stop);
+        return scene_run("wire/hello", tests, scene_start);
 }

@@ -148,6 +148,5 @@ int main(void)
                 TEST(test_limit_connections_refuses_hello_and_lets_it_retry),
         };
 
-        return cmocka_run_group_tests_name("wire/limits", tests, start_with_small_limits,
-                                           scene_stop);
+        return scene_run("wire/limits", tests, start_with_small_limits);
 }

@@ -303,5 +303,5 @@ int main(void)
                 TEST(test_malformed_message_does_not_undo_those_before_it),
         };
 
-        return cmocka_run_group_tests_name("wire/malformed", tests, scene_start, scene_stop);
+        return scene_run("wire/malformed", tests, scene_start);
 }

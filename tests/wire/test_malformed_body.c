@@ -261,5 +261,5 @@ int main(void)
                 TEST(test_body_empty_signature_field_is_no_body),
         };
 
-        return cmocka_run_group_tests_name("wire/malformed_body", tests, scene_start, scene_stop);
+        return scene_run("wire/malformed_body", tests, scene_start);
 }

@@ -261,5 +261,5 @@ int main(void)
                 TEST(test_match_token_without_a_key_ends_the_rule),
         };
 
-        return cmocka_run_group_tests_name("wire/match", tests, scene_start, scene_stop);
+        return scene_run("wire/match", tests, scene_start);
 }

@@ -246,5 +246,5 @@ int main(void)
                 TEST(test_rule_only_the_first_16_tokens_are_read),
         };
 
-        return cmocka_run_group_tests_name("wire/match_rule", tests, scene_start, scene_stop);
+        return scene_run("wire/match_rule", tests, scene_start);
 }

@@ -331,5 +331,5 @@ int main(void)
                 TEST(test_release_of_reserved_or_bad_names_is_refused),
         };
 
-        return cmocka_run_group_tests_name("wire/names", tests, scene_start, scene_stop);
+        return scene_run("wire/names", tests, scene_start);
 }

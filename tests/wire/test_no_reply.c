@@ -147,5 +147,5 @@ int main(void)
                 TEST(test_message_of_unknown_type_is_refused),
         };
 
-        return cmocka_run_group_tests_name("wire/no_reply", tests, scene_start, scene_stop);
+        return scene_run("wire/no_reply", tests, scene_start);
 }

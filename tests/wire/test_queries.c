@@ -382,5 +382,5 @@ int main(void)
                 TEST(test_reload_config_announces_activatable_services),
         };
 
-        return cmocka_run_group_tests_name("wire/queries", tests, scene_start, scene_stop);
+        return scene_run("wire/queries", tests, scene_start);
 }

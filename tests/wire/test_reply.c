@@ -329,5 +329,5 @@ int main(void)
                 TEST(test_reply_pipelined_calls_are_answered_in_order),
         };
 
-        return cmocka_run_group_tests_name("wire/reply", tests, scene_start, scene_stop);
+        return scene_run("wire/reply", tests, scene_start);
 }

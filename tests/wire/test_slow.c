@@ -198,8 +198,7 @@ int main(void)
                 TEST(test_full_queue_refuses_unicast_until_it_is_read),
                 TEST(test_full_queue_is_skipped_by_broadcasts),
         };
-        int r = cmocka_run_group_tests_name("wire/slow", tests, scene_start, scene_stop);
+        int r = scene_run("wire/slow", tests, scene_start);
 
-        return r + cmocka_run_group_tests_name("wire/slow (full queues)", limited,
-                                               start_with_a_full_queue_at_4_mib, scene_stop);
+        return r + scene_run("wire/slow (full queues)", limited, start_with_a_full_queue_at_4_mib);
 }
