@@ -132,7 +132,8 @@ static unsigned bus_choose_workers(unsigned wish)
         return n < 1 ? 1 : n > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : n;
 }
 
-/* SIGTERM ends the bus; SIGPIPE is ignored; SIGINT keeps its default action. */
+/* SIGTERM ends the bus, SIGUSR1 logs the workers' counters; SIGPIPE is ignored; SIGINT keeps its
+ * default action. */
 static int bus_open_signals(void)
 {
         sigset_t set;
@@ -140,6 +141,7 @@ static int bus_open_signals(void)
 
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGUSR1);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
         fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -268,13 +270,33 @@ static void bus_reclaim(Bus *bus)
                 nanosleep(&pause, NULL);
 }
 
+/* What each worker has done so far, a line each. */
+static void bus_log_counters(Bus *bus)
+{
+        for (unsigned i = 0; i < bus->n_workers; i++) {
+                WorkerCounters c;
+
+                worker_read_counters(bus->workers[i], &c);
+                log_notice("worker %u: connections=%llu routed=%llu deliveries=%llu flushes=%llu "
+                           "dropped=%llu invalid=%llu kernel_entries=%llu receives=%llu sleeps=%llu",
+                           i, (unsigned long long)c.peers, (unsigned long long)c.routed,
+                           (unsigned long long)c.deliveries, (unsigned long long)c.flushes,
+                           (unsigned long long)c.dropped, (unsigned long long)c.closed_invalid,
+                           (unsigned long long)c.kernel_entries, (unsigned long long)c.receives,
+                           (unsigned long long)c.sleeps);
+        }
+}
+
 /* Whether SIGTERM came. */
 static bool bus_read_signal(Bus *bus)
 {
         struct signalfd_siginfo info;
 
-        return read(bus->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
-               info.ssi_signo == SIGTERM;
+        if (read(bus->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+                return false;
+        if (info.ssi_signo == SIGUSR1)
+                bus_log_counters(bus);
+        return info.ssi_signo == SIGTERM;
 }
 
 int bus_run(Bus *bus)
@@ -313,6 +335,9 @@ Bus *bus_free(Bus *bus)
         for (unsigned i = 0; i < bus->n_workers; i++)
                 if (bus->workers[i])
                         worker_join(bus->workers[i]);
+        for (unsigned i = 0; i < bus->n_workers; i++)
+                if (bus->workers[i])
+                        worker_settle(bus->workers[i]);
         while (qsbr_reclaim(&bus->qsbr) > 0)
                 continue;
         for (unsigned i = 0; i < bus->n_workers; i++)

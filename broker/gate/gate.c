@@ -114,7 +114,7 @@ static int start_thread(Gate *gate)
         return 0;
 }
 
-static int init_gate(Gate *gate, const GateOptions *options)
+static int init_gate(Gate *gate, const GateOptions *options, Gate **ret_gate)
 {
         int r;
 
@@ -132,9 +132,11 @@ static int init_gate(Gate *gate, const GateOptions *options)
         r = acceptor_init(&gate->acceptor, &gate->ready, options->listeners, options->n_listeners);
         if (r < 0)
                 goto deinit_wake;
+        *ret_gate = gate; /* deliver() and those it delivers to may use it from the first moment */
         r = start_thread(gate);
         if (r == 0)
                 return 0;
+        *ret_gate = NULL;
         acceptor_deinit(&gate->acceptor);
 deinit_wake:
         wake_deinit(&gate->wake);
@@ -150,12 +152,11 @@ int gate_new(const GateOptions *options, Gate **ret_gate)
 
         if (!gate)
                 return -ENOMEM;
-        r = init_gate(gate, options);
+        r = init_gate(gate, options, ret_gate);
         if (r < 0) {
                 alloc_free(gate);
                 return r;
         }
-        *ret_gate = gate;
         return 0;
 }
 

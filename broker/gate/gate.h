@@ -57,7 +57,7 @@ typedef struct GateCounters {
         uint64_t accepted, admitted, refused, timed_out, incomplete;
 } GateCounters;
 
-/* Starts the thread. 0 or -errno. */
+/* Starts the thread, which finds *ret_gate written already when it delivers. 0 or -errno. */
 int gate_new(const GateOptions *options, Gate **ret_gate);
 
 /* Stops and joins the thread: nothing is delivered any more. Those who still have delivered

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -77,62 +76,47 @@ static long read_number(const char *path, const char *key)
         return -1;
 }
 
-/* What an administrator can do about `error`. */
-static void describe_remedy(int error, char *text, size_t size)
+/* Why `error`, and what an administrator can do about it. */
+static const char *remedy_for(int error)
 {
-        long disabled = read_number("/proc/sys/kernel/io_uring_disabled", "");
         bool filtered = read_number("/proc/self/status", "Seccomp:") == 2;
-        struct rlimit memlock = {.rlim_cur = 0};
+        long disabled = read_number("/proc/sys/kernel/io_uring_disabled", "");
 
         switch (error) {
         case -EPERM:
         case -EACCES:
-                if (disabled > 0)
-                        snprintf(text, size, "sysctl kernel.io_uring_disabled is %ld; set it to 0",
-                                 disabled);
-                else if (filtered)
-                        snprintf(text, size,
-                                 "a seccomp filter refuses it; allow io_uring_setup, "
-                                 "io_uring_enter and io_uring_register");
-                else
-                        snprintf(text, size, "a security module (LSM) or container refuses it");
-                break;
+                if (disabled == 1)
+                        return "sysctl kernel.io_uring_disabled is 1: set it to 0, or "
+                               "kernel.io_uring_group to a group of the broker's";
+                if (disabled == 2)
+                        return "sysctl kernel.io_uring_disabled is 2: set it to 0";
+                if (!filtered)
+                        return "a security module or the container refuses it";
+                return "a seccomp filter refuses it; allow io_uring_setup, io_uring_enter and "
+                       "io_uring_register";
         case -ENOSYS:
-                if (filtered)
-                        snprintf(text, size,
-                                 "a seccomp filter hides it; allow io_uring_setup, "
-                                 "io_uring_enter and io_uring_register");
-                else
-                        snprintf(text, size,
-                                 "this kernel has no io_uring; use one with "
-                                 "CONFIG_IO_URING=y, 6.1 or newer");
-                break;
+                if (!filtered)
+                        return "this kernel was built without io_uring (CONFIG_IO_URING)";
+                return "a seccomp filter hides it; allow io_uring_setup, io_uring_enter and "
+                       "io_uring_register";
         case -ENOMEM:
-                (void)getrlimit(RLIMIT_MEMLOCK, &memlock);
-                snprintf(text, size, "RLIMIT_MEMLOCK is %llu KiB; raise it (LimitMEMLOCK=)",
-                         (unsigned long long)memlock.rlim_cur / 1024);
-                break;
+                return "rings count against RLIMIT_MEMLOCK; raise it (systemd: LimitMEMLOCK=)";
         case -EINVAL:
         case -EOPNOTSUPP:
-                snprintf(text, size, "this kernel is too old; 6.1 or newer is needed");
-                break;
+                return "this kernel is too old; Linux 6.1 or newer is needed";
         case -EMFILE:
         case -ENFILE:
-                snprintf(text, size, "out of file descriptors; raise RLIMIT_NOFILE (LimitNOFILE=)");
-                break;
+                return "out of file descriptors; raise RLIMIT_NOFILE (systemd: LimitNOFILE=)";
         default:
-                snprintf(text, size, "unexpected here; --io=epoll avoids io_uring");
+                return "unexpected here; --io=epoll does without io_uring";
         }
 }
 
 static int fail(Probe *probe, const char *step, int error)
 {
-        char remedy[160];
-
-        describe_remedy(error, remedy, sizeof(remedy));
         probe->uring_error = error;
-        snprintf(probe->reason, sizeof(probe->reason), "%s: %s: %s", step, strerror(-error),
-                 remedy);
+        (void)snprintf(probe->reason, sizeof(probe->reason), "%s: %s: %s", step, strerror(-error),
+                       remedy_for(error));
         return error;
 }
 
@@ -140,8 +124,8 @@ static void add_detail(Probe *probe, const char *name, bool found)
 {
         size_t used = strlen(probe->details);
 
-        snprintf(probe->details + used, sizeof(probe->details) - used, "%s: %s\n", name,
-                 found ? "yes" : "no");
+        (void)snprintf(probe->details + used, sizeof(probe->details) - used, "%s: %s\n", name,
+                       found ? "yes" : "no");
 }
 
 static int check_features(Probe *probe)
@@ -327,12 +311,13 @@ void probe_print(const Probe *probe, FILE *file)
 {
         struct utsname system;
 
-        fprintf(file, "backend: %s\n", probe->backend == IO_BACKEND_URING ? "uring" : "epoll");
+        (void)fprintf(file, "backend: %s\n",
+                      probe->backend == IO_BACKEND_URING ? "uring" : "epoll");
         if (uname(&system) == 0)
-                fprintf(file, "kernel: %s %s\n", system.release, system.machine);
+                (void)fprintf(file, "kernel: %s %s\n", system.release, system.machine);
         if (probe->uring_error)
-                fprintf(file, "io_uring: no (%s)\n", probe->reason);
+                (void)fprintf(file, "io_uring: no (%s)\n", probe->reason);
         else
-                fprintf(file, "io_uring: yes\n");
-        fprintf(file, "io_uring features: 0x%x\n%s", probe->features, probe->details);
+                (void)fprintf(file, "io_uring: yes\n");
+        (void)fprintf(file, "io_uring features: 0x%x\n%s", probe->features, probe->details);
 }

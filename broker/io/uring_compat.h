@@ -18,9 +18,6 @@
 #ifndef IORING_FEAT_MIN_TIMEOUT /* 6.12 */
 #define IORING_FEAT_MIN_TIMEOUT (1U << 15)
 #endif
-#ifndef IORING_FEAT_RW_ATTR /* 6.14 */
-#define IORING_FEAT_RW_ATTR (1U << 16)
-#endif
 #ifndef IORING_FEAT_NO_IOWAIT /* 6.15 */
 #define IORING_FEAT_NO_IOWAIT (1U << 17)
 #endif

@@ -8,6 +8,12 @@
 #include <errno.h>
 #include <poll.h>
 
+_Static_assert(sizeof(BufferHead) == sizeof(struct io_uring_recvmsg_out) &&
+                       offsetof(BufferHead, control_size) ==
+                               offsetof(struct io_uring_recvmsg_out, controllen) &&
+                       offsetof(BufferHead, flags) == offsetof(struct io_uring_recvmsg_out, flags),
+               "BufferHead is what the kernel writes");
+
 static uint64_t slot_name(const Slot *slot, UringTag tag)
 {
         return (uint64_t)slot->generation << 32 | (uint64_t)slot->index << 3 | tag;

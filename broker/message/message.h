@@ -29,7 +29,7 @@ typedef struct Incoming {
         const uint8_t *data; /* the whole message */
         Header header;
         IoBuffer *buffer; /* borrowed: where data lies, or NULL */
-        Blob *blob;       /* borrowed: or here */
+        Blob *blob;       /* borrowed: or here; both NULL: in memory that does not stay */
         int *fds;         /* header.n_unix_fds; a Message takes them over and sets this to NULL */
         Account *account; /* the sender's */
 } Incoming;

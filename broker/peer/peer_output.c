@@ -69,7 +69,6 @@ static void peer_abandon(Shard *shard, Peer *peer)
         TRACE_WINDOW(TRACE_EXEMPT);
         while (output->first)
                 message_unref(&shard->thread.pool, peer_pop(peer), 1);
-        timers_disarm(&shard->timers, &output->retry);
         endpoint_unref(&peer->endpoint, &shard->thread.pool);
 }
 
@@ -163,8 +162,10 @@ static bool peer_attach_fds(Shard *shard, struct PeerOutput *output, struct msgh
 static void peer_retry(Timer *timer, void *context)
 {
         Peer *peer = CONTAINER_OF(timer, Peer, output.retry);
+        Shard *shard = context;
 
-        peer_flush(context, peer);
+        shard->n_parked--;
+        peer_flush(shard, peer);
 }
 
 /* The duty is parked for a while. */
@@ -179,6 +180,8 @@ static void peer_park(Shard *shard, Peer *peer)
         output->retry.fire = peer_retry;
         if (timers_arm(&shard->timers, &output->retry, clock_now_ns() + output->retry_ns) < 0)
                 peer_fail_output(shard, peer);
+        else
+                shard->n_parked++;
 }
 
 /* Whether the first message's fds have to wait until earlier ones have been read. */

@@ -62,10 +62,10 @@ void shard_flush(Shard *shard)
 {
         Endpoint *endpoint;
 
-        TRACE_HOP();
         shard->batch_messages = 0;
         shard->batch_bytes = 0;
         while (shard->thread.duties_first) {
+                TRACE_HOP();
                 while ((endpoint = routerthread_take_duty(&shard->thread))) {
                         TRACE_WINDOW(TRACE_FLUSH);
                         peer_flush(shard, peer_of(endpoint));

@@ -54,6 +54,7 @@ struct Shard {
         struct iovec iovecs[SHARD_IOVECS]; /* of sends queued since the last submission */
         unsigned n_iovecs;
         unsigned n_sends_open; /* sends whose completion has not been handled */
+        unsigned n_parked;     /* duties that wait for a retry timer of this shard */
         Tally n_flushes;       /* sendmsg requests made */
         Tally n_closed_invalid; /* connections ended for what they sent */
 };

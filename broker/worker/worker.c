@@ -30,7 +30,7 @@ struct Worker {
         Shard shard;
         Spin spin;
         bool closing_all;
-        bool more; /* io_next() has something */
+        bool more;           /* io_next() has something */
         IoReceived received; /* scratch: it is large */
 };
 
@@ -96,8 +96,9 @@ static void worker_admit(Worker *worker, WorkerArrival *arrival)
         TRACE_HOP();
         r = peer_new(shard, worker->options.router, &arrival->options, &peer);
         if (r < 0) {
-                log_warning("cannot serve a new connection of uid %u: %s",
-                            arrival->options.credentials.uid, strerror(-r));
+                if (!worker->closing_all)
+                        log_warning("cannot serve a new connection of uid %u: %s",
+                                    arrival->options.credentials.uid, strerror(-r));
                 close(arrival->options.fd);
                 credentials_deinit(&arrival->options.credentials);
                 for (unsigned i = 0; i < arrival->n_fds; i++)
@@ -166,11 +167,12 @@ static void worker_handle_completions(Worker *worker)
         IoReceived *received = &worker->received;
         const uint64_t first_batch = worker->shard.n_batches;
 
-        TRACE_HOP();
         /* After a batch everything is flushed and the rest waits for the next turn, so that send
          * completions are reaped and others get their share. */
-        while (worker->shard.n_batches == first_batch && io_next(worker->shard.io, received))
+        while (worker->shard.n_batches == first_batch && io_next(worker->shard.io, received)) {
+                TRACE_HOP();
                 peer_receive(CONTAINER_OF(received->socket, Peer, input.socket), received);
+        }
 }
 
 static bool worker_has_work(Worker *worker)
@@ -231,14 +233,14 @@ static void worker_close_all(Worker *worker)
 {
         worker->closing_all = true;
         LIST_FOREACH(&worker->shard.peers, node)
-                peer_close(CONTAINER_OF(node, Peer, input.shard_node));
+        peer_close(CONTAINER_OF(node, Peer, input.shard_node));
 }
 
 static bool worker_is_done(const Worker *worker)
 {
         return worker->closing_all && worker->shard.n_peers == 0 &&
-               worker->shard.n_sends_open == 0 && !worker->shard.thread.duties_first &&
-               !worker->shard.uncommitted;
+               worker->shard.n_sends_open == 0 && worker->shard.n_parked == 0 &&
+               !worker->shard.thread.duties_first && !worker->shard.uncommitted;
 }
 
 static void worker_publish_counters(Worker *worker)
@@ -262,16 +264,16 @@ static void worker_loop(Worker *worker)
                 shard->now_ns = clock_now_ns();
                 if (UNLIKELY(switch_is_on(&worker->stopping)))
                         worker_close_all(worker);
-                shard_handle_sent(shard);              /* what has been sent? */
-                worker_continue_peers(worker);         /* who may go on? */
-                worker_handle_completions(worker);     /* bytes, messages, routes, mailboxes */
+                shard_handle_sent(shard);          /* what has been sent? */
+                worker_continue_peers(worker);     /* who may go on? */
+                worker_handle_completions(worker); /* bytes, messages, routes, mailboxes */
                 timers_fire(&shard->timers, shard->now_ns, shard);
-                worker_drain_inbox(worker);            /* what do other threads ask? */
+                worker_drain_inbox(worker); /* what do other threads ask? */
                 worker_retry_uncommitted(worker);
-                shard_flush(shard);                    /* one sendmsg for each receiver */
+                shard_flush(shard); /* one sendmsg for each receiver */
                 worker_publish_counters(worker);
                 pool_replenish(&shard->thread.pool);
-                qsbr_quiescent();                      /* retired routing data may die */
+                qsbr_quiescent(); /* retired routing data may die */
                 qsbr_kick(worker->options.router->qsbr);
         }
 }
@@ -367,6 +369,14 @@ void worker_join(Worker *worker)
         pthread_join(worker->thread, NULL);
 }
 
+void worker_settle(Worker *worker)
+{
+        worker_drain_inbox(worker);
+        /* All mailboxes are closed: flushing only gives the duties up. */
+        shard_flush(&worker->shard);
+        ASSERT(worker->shard.n_peers == 0);
+}
+
 Worker *worker_free(Worker *worker)
 {
         if (!worker)
@@ -382,15 +392,15 @@ void worker_read_counters(Worker *worker, WorkerCounters *ret_counters)
 {
         const RouterThread *thread = &worker->shard.thread;
 
-        *ret_counters = (WorkerCounters){.peers = tally_read(&worker->n_peers),
-                                         .routed = tally_read(&thread->n_routed),
-                                         .deliveries = tally_read(&thread->n_deliveries),
-                                         .flushes = tally_read(&worker->shard.n_flushes),
-                                         .dropped = tally_read(&thread->n_dropped),
-                                         .closed_invalid =
-                                                 tally_read(&worker->shard.n_closed_invalid),
-                                         .kernel_entries = tally_read(&worker->io_counters[0]),
-                                         .sends = tally_read(&worker->io_counters[1]),
-                                         .receives = tally_read(&worker->io_counters[2]),
-                                         .sleeps = tally_read(&worker->io_counters[3])};
+        *ret_counters =
+                (WorkerCounters){.peers = tally_read(&worker->n_peers),
+                                 .routed = tally_read(&thread->n_routed),
+                                 .deliveries = tally_read(&thread->n_deliveries),
+                                 .flushes = tally_read(&worker->shard.n_flushes),
+                                 .dropped = tally_read(&thread->n_dropped),
+                                 .closed_invalid = tally_read(&worker->shard.n_closed_invalid),
+                                 .kernel_entries = tally_read(&worker->io_counters[0]),
+                                 .sends = tally_read(&worker->io_counters[1]),
+                                 .receives = tally_read(&worker->io_counters[2]),
+                                 .sleeps = tally_read(&worker->io_counters[3])};
 }

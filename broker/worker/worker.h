@@ -73,6 +73,9 @@ void worker_stop(Worker *worker);
  * its memory, until worker_free(). */
 void worker_join(Worker *worker);
 
+/* After worker_join() on all workers: what others posted too late for the thread is given up. */
+void worker_settle(Worker *worker);
+
 /* After worker_join() on all workers and the last reclaim. Returns NULL. */
 Worker *worker_free(Worker *worker);
 

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The daemon under test, for programs which start one without extra options (dbus-run-session):
 # runs $RINGBUS_DAEMON, and gives ringbus, but not the reference, the options that
@@ -12,6 +12,11 @@ if [ "${RINGBUS_DAEMON##*/}" = ringbus ]; then
 fi
 "$RINGBUS_DAEMON" "$@" &
 daemon=$!
+# Who started us reads the address until the last writer has closed the pipe; 255 is bash's own.
+for fd in "/proc/$$/fd/"*; do
+        fd=${fd##*/}
+        [ "$fd" -gt 2 ] && [ "$fd" -ne 255 ] && exec {fd}>&-
+done
 trap 'kill -TERM "$daemon"' TERM
 wait "$daemon"
 status=$?

@@ -53,9 +53,12 @@ int bus_write_config(Bus *bus, const char *config)
 
         if (!file)
                 return -1;
-        written = fprintf(file,
-                          "%s  <listen>unix:dir=%s</listen>\n%s\n</busconfig>\n",
-                          bus_config_head, bus->directory, config ? config : "");
+        written = fprintf(file, "%s  <listen>unix:dir=%s</listen>\n%s\n", bus_config_head,
+                          bus->directory, config ? config : "");
+        /* Only the reference asks for .service files of services that run already. */
+        if (!bus->is_ringbus)
+                fprintf(file, "  <servicedir>%s</servicedir>\n", bus->directory);
+        fputs("</busconfig>\n", file);
         return fclose(file) == 0 && written > 0 ? 0 : -1;
 }
 

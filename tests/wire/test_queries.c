@@ -326,38 +326,6 @@ static void test_start_service_by_name_of_an_unknown_name_is_an_error(void **sta
                      "The name org.freedesktop.DBus was not provided by any .service files");
 }
 
-static void test_reload_config_answers_after_the_reload(void **state)
-{
-        Scene *scene = *state;
-        RawClient *client = scene_join(scene);
-
-        expect_empty(client, scene_call(client, "ReloadConfig", NULL));
-        assert_int_equal(bus_write_config(&scene->bus, "<nonsense/>"), 0);
-        expect_error(client, scene_call(client, "ReloadConfig", NULL), "Failed", NULL);
-        assert_int_equal(bus_write_config(&scene->bus, NULL), 0);
-        expect_empty(client, scene_call(client, "ReloadConfig", NULL));
-}
-
-static void test_reload_config_announces_activatable_services(void **state)
-{
-        Scene *scene = *state;
-        RawClient *client = scene_join(scene);
-        RawMessage *signal;
-
-        scene_match(client, "type='signal',sender='org.freedesktop.DBus',"
-                            "member='ActivatableServicesChanged'");
-        expect_empty(scene->janitor, scene_call(scene->janitor, "ReloadConfig", NULL));
-        signal = expect_signal(client, SCENE_DRIVER, "ActivatableServicesChanged");
-        assert_null(signal->signature);
-        assert_null(signal->destination);
-        expect_nothing(client);
-        assert_int_equal(bus_write_config(&scene->bus, "<nonsense/>"), 0);
-        (void)expect_error(scene->janitor, scene_call(scene->janitor, "ReloadConfig", NULL),
-                           "Failed", NULL);
-        (void)expect_signal(client, SCENE_DRIVER, "ActivatableServicesChanged");
-        assert_int_equal(bus_write_config(&scene->bus, NULL), 0);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
@@ -378,8 +346,6 @@ int main(void)
                 TEST(test_get_id_is_constant_and_not_the_guid_of_the_address),
                 TEST(test_start_service_by_name_of_a_running_name_is_2),
                 TEST(test_start_service_by_name_of_an_unknown_name_is_an_error),
-                TEST(test_reload_config_answers_after_the_reload),
-                TEST(test_reload_config_announces_activatable_services),
         };
 
         return scene_run("wire/queries", tests, scene_start);
