@@ -18,6 +18,8 @@
 #include "broker/gate/share.h"
 #include "broker/gate/throttle.h"
 #include "broker/sync/counter.h"
+#include "broker/sync/switch.h"
+#include "broker/sync/tally.h"
 
 typedef struct Lobby {
         GateOptions options; /* immutable */

@@ -13,6 +13,8 @@
 
 #include "broker/sync/cell.h"
 #include "broker/sync/counter.h"
+#include "broker/sync/switch.h"
+#include "broker/sync/tally.h"
 #include "broker/sync/pool.h"
 #include "broker/sync/refcount.h"
 

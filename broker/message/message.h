@@ -3,7 +3,6 @@
 #define RINGBUS_MESSAGE_MESSAGE_H
 
 /*
- * Incoming: one validated message as its sender's worker sees it while routing; borrowed bytes.
  * Message: what is queued at receivers: immutable, counted, its bytes on their way out: the
  * rewritten header in the message's own block, the body there too when it is small, else by
  * reference to where it was received.
@@ -11,12 +10,9 @@
 
 #include <sys/uio.h>
 
-#include "broker/io/io.h"
-#include "broker/message/account.h"
-#include "broker/message/blob.h"
+#include "broker/message/incoming.h"
 #include "broker/sync/commit.h"
 #include "broker/sync/mailbox.h"
-#include "proto/header.h"
 
 enum {
         /* Bodies up to this are copied into the message: cheaper than one more iovec, and nothing
@@ -24,20 +20,6 @@ enum {
         MESSAGE_COPY_MAX = 4096,
         MESSAGE_IOVECS = 2, /* header, body */
 };
-
-typedef struct Incoming {
-        const uint8_t *data; /* the whole message */
-        Header header;
-        IoBuffer *buffer; /* borrowed: where data lies, or NULL */
-        Blob *blob;       /* borrowed: or here; both NULL: in memory that does not stay */
-        int *fds;         /* header.n_unix_fds; a Message takes them over and sets this to NULL */
-        Account *account; /* the sender's */
-} Incoming;
-
-static inline const uint8_t *incoming_body(const Incoming *incoming)
-{
-        return incoming->data + incoming->header.frame.header_size;
-}
 
 typedef struct Message Message;
 

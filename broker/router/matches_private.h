@@ -86,6 +86,9 @@ struct MatchEntry {
         MatchesArg args[]; /* then the text area */
 };
 
+/* The shapes of rules with that interface, or NULL. */
+MatchInterface *matches_find_interface(const Matches *matches, Text text);
+
 Text matches_entry_text(const MatchEntry *entry, MatchesValue value);
 void matches_entry_load(const MatchEntry *entry, MatchRule *ret_rule);
 void matches_entry_signature(const MatchEntry *entry, MatchesSignature *ret_signature);

@@ -211,7 +211,7 @@ static void names_free_set(Retired *retired)
         pool_free(NULL, set, names_set_size(set->capacity));
 }
 
-/* Class 0: owned and watched; 1: owned; 2: queued. */
+/* Rank 0: owned and watched; 1: owned; 2: queued. */
 static int names_classify(const NameOwner *owner)
 {
         if (names_first_owner(owner->name) != owner)
@@ -238,18 +238,18 @@ void names_publish_set(Names *names, Endpoint *endpoint, NameSet *set)
 {
         NameSet *old;
 
-        for (int class = 0; set && class < 3; class ++) {
+        for (int rank = 0; set && rank < 3; rank++) {
                 LIST_FOREACH(&endpoint->owners, node) {
                         NameOwner *owner = CONTAINER_OF(node, NameOwner, owner_node);
 
-                        if (names_classify(owner) != class)
+                        if (names_classify(owner) != rank)
                                 continue;
                         ASSERT(set->n < set->capacity);
                         set->items[set->n++] = owner->name;
                 }
-                if (class == 0)
+                if (rank == 0)
                         set->n_watched = set->n;
-                else if (class == 1)
+                else if (rank == 1)
                         set->n_owned = set->n;
         }
         old = cell_exchange(&endpoint->names, set);

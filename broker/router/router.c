@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "broker/base/alloc.h"
 
@@ -40,96 +39,4 @@ uint32_t router_next_serial(Router *router)
                 serial = (uint32_t)counter_next(&router->serial);
         while (serial == 0);
         return serial;
-}
-
-/* Address space only: pages appear as slots are used. */
-static void *routerthread_map(size_t size)
-{
-        void *area = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-        return area == MAP_FAILED ? NULL : area;
-}
-
-int routerthread_init(RouterThread *thread, Router *router, unsigned index)
-{
-        memset(thread, 0, sizeof(*thread));
-        thread->router = router;
-        thread->index = index;
-        thread->stamps = routerthread_map(ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
-        if (!thread->stamps)
-                return -ENOMEM;
-        thread->targets = routerthread_map(ROUTER_SLOTS_MAX * sizeof(Endpoint *));
-        if (!thread->targets) {
-                munmap(thread->stamps, ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
-                thread->stamps = NULL;
-                return -ENOMEM;
-        }
-        pool_init(&thread->pool);
-        pool_replenish(&thread->pool);
-        return 0;
-}
-
-void routerthread_deinit(RouterThread *thread)
-{
-        ASSERT(!thread->duties_first);
-        if (thread->stamps)
-                munmap(thread->stamps, ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
-        if (thread->targets)
-                munmap(thread->targets, ROUTER_SLOTS_MAX * sizeof(Endpoint *));
-        pool_deinit(&thread->pool);
-}
-
-void routerthread_add_duty(RouterThread *thread, Endpoint *endpoint)
-{
-        StackNode *node = &endpoint->duty_node;
-
-        node->next = NULL;
-        if (thread->duties_last)
-                thread->duties_last->next = node;
-        else
-                thread->duties_first = node;
-        thread->duties_last = node;
-}
-
-Endpoint *routerthread_take_duty(RouterThread *thread)
-{
-        StackNode *node = thread->duties_first;
-
-        if (!node)
-                return NULL;
-        thread->duties_first = node->next;
-        if (!thread->duties_first)
-                thread->duties_last = NULL;
-        return CONTAINER_OF(node, Endpoint, duty_node);
-}
-
-void routerthread_place_duty(RouterThread *thread, Endpoint *endpoint)
-{
-        bool mine = thread->index == endpoint->home ||
-                    (thread->index < ROUTER_WORKERS_MAX &&
-                     thread->n_step_duties < ROUTER_DUTIES_MAX);
-
-        thread->n_step_duties++;
-        if (mine) {
-                routerthread_add_duty(thread, endpoint);
-                return;
-        }
-        endpoint->duty_node.next = thread->handed[endpoint->home];
-        thread->handed[endpoint->home] = &endpoint->duty_node;
-        thread->has_handed = true;
-}
-
-void routerthread_hand_over(RouterThread *thread)
-{
-        if (LIKELY(!thread->has_handed))
-                return;
-        for (unsigned home = 0; home < ROUTER_WORKERS_MAX; home++) {
-                if (!thread->handed[home])
-                        continue;
-                thread->router->hooks.post_duties(thread->router->hooks.context, home,
-                                                  thread->handed[home]);
-                thread->handed[home] = NULL;
-        }
-        thread->has_handed = false;
 }

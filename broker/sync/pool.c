@@ -32,21 +32,21 @@ enum { CHUNK_SIZE = 256 * 1024, CHUNK_HEADER = 64, REPLENISH_BELOW = 32 };
 struct PoolChunk {
         Pool *owner;
         PoolChunk *next;
-        unsigned class;
+        unsigned size_class;
 };
 
 static unsigned pool_class(size_t size)
 {
-        unsigned class = 0;
+        unsigned size_class = 0;
 
         if (size > 1u << POOL_CLASS_MIN_SHIFT)
-                class = 64 - (unsigned)__builtin_clzll(size - 1) - POOL_CLASS_MIN_SHIFT;
-        return class;
+                size_class = 64 - (unsigned)__builtin_clzll(size - 1) - POOL_CLASS_MIN_SHIFT;
+        return size_class;
 }
 
-static size_t pool_class_size(unsigned class)
+static size_t pool_class_size(unsigned size_class)
 {
-        return (size_t)1 << (POOL_CLASS_MIN_SHIFT + class);
+        return (size_t)1 << (POOL_CLASS_MIN_SHIFT + size_class);
 }
 
 static PoolChunk *pool_chunk_of(void *pointer)
@@ -71,13 +71,13 @@ void pool_deinit(Pool *pool)
         }
 }
 
-static void pool_put(Pool *pool, unsigned class, void *block)
+static void pool_put(Pool *pool, unsigned size_class, void *block)
 {
         StackNode *node = block;
 
-        node->next = pool->free[class];
-        pool->free[class] = node;
-        pool->n_free[class]++;
+        node->next = pool->free[size_class];
+        pool->free[size_class] = node;
+        pool->n_free[size_class]++;
 }
 
 static void pool_take_returned(Pool *pool)
@@ -87,15 +87,15 @@ static void pool_take_returned(Pool *pool)
         while (node) {
                 StackNode *next = node->next;
 
-                pool_put(pool, pool_chunk_of(node)->class, node);
+                pool_put(pool, pool_chunk_of(node)->size_class, node);
                 node = next;
         }
 }
 
-/* Maps one chunk for a class; false when out of memory. */
-static bool pool_map_chunk(Pool *pool, unsigned class)
+/* Maps one chunk for a size_class; false when out of memory. */
+static bool pool_map_chunk(Pool *pool, unsigned size_class)
 {
-        const size_t size = pool_class_size(class);
+        const size_t size = pool_class_size(size_class);
         char *area, *aligned;
         PoolChunk *chunk;
 
@@ -111,11 +111,11 @@ static bool pool_map_chunk(Pool *pool, unsigned class)
                        (size_t)(area + 2 * CHUNK_SIZE - aligned - CHUNK_SIZE));
         chunk = (PoolChunk *)aligned;
         chunk->owner = pool;
-        chunk->class = class;
+        chunk->size_class = size_class;
         chunk->next = pool->chunks;
         pool->chunks = chunk;
         for (size_t at = CHUNK_HEADER; at + size <= CHUNK_SIZE; at += size) {
-                pool_put(pool, class, aligned + at);
+                pool_put(pool, size_class, aligned + at);
                 POISON(aligned + at, size);
         }
         return true;
@@ -123,20 +123,20 @@ static bool pool_map_chunk(Pool *pool, unsigned class)
 
 void *pool_alloc(Pool *pool, size_t size)
 {
-        unsigned class = pool_class(size);
+        unsigned size_class = pool_class(size);
         StackNode *node;
 
         if (UNLIKELY(size > POOL_SIZE_MAX))
                 return alloc_aligned(POOL_ALIGNMENT, size);
-        if (UNLIKELY(!pool->free[class])) {
+        if (UNLIKELY(!pool->free[size_class])) {
                 pool_take_returned(pool);
-                if (!pool->free[class] && !pool_map_chunk(pool, class))
+                if (!pool->free[size_class] && !pool_map_chunk(pool, size_class))
                         return NULL;
         }
-        node = pool->free[class];
-        pool->free[class] = node->next;
-        pool->n_free[class]--;
-        UNPOISON(node, pool_class_size(class));
+        node = pool->free[size_class];
+        pool->free[size_class] = node->next;
+        pool->n_free[size_class]--;
+        UNPOISON(node, pool_class_size(size_class));
         return node;
 }
 
@@ -149,10 +149,10 @@ void pool_free(Pool *mine, void *pointer, size_t size)
                 return;
         }
         chunk = pool_chunk_of(pointer);
-        ASSERT(chunk->class == pool_class(size));
-        POISON(pointer, pool_class_size(chunk->class));
+        ASSERT(chunk->size_class == pool_class(size));
+        POISON(pointer, pool_class_size(chunk->size_class));
         if (chunk->owner == mine)
-                pool_put(mine, chunk->class, pointer);
+                pool_put(mine, chunk->size_class, pointer);
         else
                 stack_push(&chunk->owner->returned, pointer);
 }
@@ -160,8 +160,8 @@ void pool_free(Pool *mine, void *pointer, size_t size)
 void pool_replenish(Pool *pool)
 {
         pool_take_returned(pool);
-        for (unsigned class = 0; class < POOL_N_CLASSES - 2; class ++)
-                if (pool->n_free[class] < (class < 5 ? REPLENISH_BELOW : 4))
-                        if (!pool_map_chunk(pool, class))
+        for (unsigned size_class = 0; size_class < POOL_N_CLASSES - 2; size_class++)
+                if (pool->n_free[size_class] < (size_class < 5 ? REPLENISH_BELOW : 4))
+                        if (!pool_map_chunk(pool, size_class))
                                 return;
 }

@@ -5,6 +5,7 @@ ringbus_unit_test(io SOURCES test_io.c io_fixture.c DEPENDS ${io_libraries})
 ringbus_unit_test(io_stop SOURCES test_io_stop.c io_fixture.c DEPENDS ${io_libraries})
 ringbus_unit_test(io_random SOURCES test_io_random.c io_fixture.c DEPENDS ${io_libraries})
 ringbus_unit_test(io_send SOURCES test_io_send.c io_fixture.c DEPENDS ${io_libraries})
+ringbus_unit_test(io_batch SOURCES test_io_batch.c io_fixture.c DEPENDS ${io_libraries})
 ringbus_unit_test(io_fds SOURCES test_io_fds.c io_fixture.c DEPENDS ${io_libraries})
 ringbus_unit_test(io_buffers SOURCES test_io_buffers.c io_fixture.c DEPENDS ${io_libraries})
 target_link_options(test_io_buffers PRIVATE

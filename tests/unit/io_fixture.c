@@ -27,7 +27,7 @@ int fixture_run(const char *name, const struct CMUnitTest *tests, size_t n)
         int n_failed = 0;
         pthread_t thread;
 
-        /* The first thread brings a sanitizer's own helper thread with it: before threads count. */
+        /* The first thread brings a sanitizer's own thread along: before threads are counted. */
         if (pthread_create(&thread, NULL, do_nothing, NULL) == 0)
                 pthread_join(thread, NULL);
         for (unsigned i = 0; i < 2; i++) {
@@ -251,6 +251,15 @@ void fixture_pattern(uint8_t *data, size_t size, uint64_t offset)
 {
         for (size_t i = 0; i < size; i++)
                 data[i] = pattern_at(offset + i);
+}
+
+uint8_t *fixture_new_pattern(size_t size)
+{
+        uint8_t *data = malloc(size);
+
+        assert_non_null(data);
+        fixture_pattern(data, size, 0);
+        return data;
 }
 
 void assert_pattern(const uint8_t *data, size_t size, uint64_t offset)

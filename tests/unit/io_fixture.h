@@ -100,6 +100,7 @@ void fixture_idle(Fixture *fixture, unsigned ms);
 
 /* Bytes that differ everywhere, so that lost or swapped ones show. */
 void fixture_pattern(uint8_t *data, size_t size, uint64_t offset);
+uint8_t *fixture_new_pattern(size_t size); /* to be freed */
 void assert_pattern(const uint8_t *data, size_t size, uint64_t offset);
 
 /* Writes all of it from the far end, with n fds attached to the first byte. Blocking. */

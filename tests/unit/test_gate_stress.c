@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "broker/sync/counter.h"
+#include "broker/sync/switch.h"
+#include "broker/sync/tally.h"
 #include "tests/unit/gate_fixture.h"
 
 enum { CLIENTS = 24, STEPS = 4000, MAX_INCOMPLETE = 10 };

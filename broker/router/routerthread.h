@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_ROUTER_ROUTERTHREAD_H
+#define RINGBUS_ROUTER_ROUTERTHREAD_H
+
+/* RouterThread: what a thread that pushes needs for itself: memory, duties, look-up scratch. */
+
+#include "broker/router/endpoint.h"
+#include "broker/sync/pool.h"
+#include "broker/sync/tally.h"
+
+typedef struct Router Router;
+
+enum {
+        ROUTER_WORKERS_MAX = 64,
+        ROUTER_SLOTS_MAX = 1 << 20, /* connections */
+        ROUTER_DUTIES_MAX = 16,     /* more receivers than this: each one's own worker flushes */
+};
+
+/* Owner: one thread that pushes. */
+struct RouterThread {
+        Router *router;
+        Pool pool;
+        unsigned index; /* of the worker; ROUTER_WORKERS_MAX for a thread without a ring */
+        StackNode *duties_first; /* endpoints to flush, oldest first, each with a reference */
+        StackNode *duties_last;
+        StackNode *handed[ROUTER_WORKERS_MAX]; /* collected for other workers' flushing */
+        unsigned n_step_duties;                /* of the step under way */
+        bool has_handed;
+        bool short_of_buffers; /* set by the worker: messages are to own their bytes */
+        /* Look-up scratch: virtual memory for ROUTER_SLOTS_MAX, touched as far as needed. */
+        uint32_t *stamps; /* by endpoint slot: the stamp of the look-up that found it */
+        uint32_t stamp;
+        Endpoint **targets;
+        unsigned n_targets;
+        /* Statistics. */
+        Tally n_routed; /* messages routed */
+        Tally n_deliveries;
+        Tally n_dropped; /* signals to receivers that are over their limit */
+};
+
+int routerthread_init(RouterThread *thread, Router *router, unsigned index);
+void routerthread_deinit(RouterThread *thread);
+
+/* Notes a duty (with a reference, now the list's) for this thread. */
+void routerthread_add_duty(RouterThread *thread, Endpoint *endpoint);
+
+/* A duty that a push has just brought (with a reference): this thread's, or collected for the
+ * receiver's own worker when this thread has no ring or the step has very many receivers. */
+void routerthread_place_duty(RouterThread *thread, Endpoint *endpoint);
+
+/* The oldest duty, with its reference; NULL when there is none. */
+Endpoint *routerthread_take_duty(RouterThread *thread);
+
+/* Passes collected duties to their workers. No lock is held. */
+void routerthread_hand_over(RouterThread *thread);
+
+#endif
