@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/hash.h"
 #include "broker/base/log.h"
 #include "broker/gate/gate.h"
 #include "broker/io/ready.h"
@@ -33,7 +34,7 @@ struct Bus {
         Driver driver;
         Worker *workers[ROUTER_WORKERS_MAX];
         unsigned n_workers;
-        unsigned next_worker; /* gate's thread */
+        uint64_t random; /* gate's thread: state of a generator, not 0 */
         Gate *gate;
 };
 
@@ -65,7 +66,32 @@ static void bus_release_arrival(WorkerArrival *arrival)
         alloc_free(self);
 }
 
-/* Gate's thread: connections go round the workers. */
+/* xorshift64: to break ties, not for secrets. */
+static uint64_t bus_random(Bus *bus)
+{
+        bus->random ^= bus->random << 13;
+        bus->random ^= bus->random >> 7;
+        bus->random ^= bus->random << 17;
+        return bus->random;
+}
+
+/* The less loaded of two workers drawn at random. Going round instead would give one worker all the
+ * callers and the next one all the services of programs that start in pairs. */
+static Worker *bus_choose_worker(Bus *bus)
+{
+        const uint64_t random = bus_random(bus) >> 8;
+        const uint64_t first = random % bus->n_workers;
+        uint64_t second;
+
+        if (bus->n_workers == 1)
+                return bus->workers[0];
+        second = (first + 1 + random / bus->n_workers % (bus->n_workers - 1)) % bus->n_workers;
+        return worker_load(bus->workers[second]) < worker_load(bus->workers[first])
+                       ? bus->workers[second]
+                       : bus->workers[first];
+}
+
+/* Gate's thread. */
 static void bus_deliver(void *context, GateConnection *connection)
 {
         Bus *bus = context;
@@ -92,7 +118,7 @@ static void bus_deliver(void *context, GateConnection *connection)
         connection->fd = -1;
         connection->credentials = (Credentials){.pidfd = -1};
         connection->n_fds = 0;
-        worker_post_arrival(bus->workers[bus->next_worker++ % bus->n_workers], &self->arrival);
+        worker_post_arrival(bus_choose_worker(bus), &self->arrival);
 }
 
 static RouterRoot *bus_new_root(const Limits *limits)
@@ -180,6 +206,7 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
                 bus->config = config;
                 bus->listeners = listeners;
                 bus->backend = backend;
+                bus->random = hash_text(TEXT("workers")) | 1; /* keyed anew in each process */
                 bus->n_workers = bus_choose_workers(options->n_workers);
                 r = bus_open_control(bus);
         }

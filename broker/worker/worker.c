@@ -26,6 +26,8 @@ struct Worker {
         Stack resumes;  /* Peer.post_node */
         Switch stopping;
         Tally n_peers;
+        Counter n_posted; /* arrivals */
+        Tally n_admitted; /* arrivals taken from the inbox */
         Tally io_counters[4]; /* copies of the Io's, for other threads */
         Shard shard;
         Spin spin;
@@ -59,8 +61,15 @@ static void worker_resume_peer(void *context, Peer *peer)
 void worker_post_arrival(Worker *worker, WorkerArrival *arrival)
 {
         TRACE_HOP();
+        counter_add(&worker->n_posted, 1);
         stack_push(&worker->arrivals, &arrival->node);
         wake_up(&worker->wake);
+}
+
+uint64_t worker_load(Worker *worker)
+{
+        return tally_read(&worker->n_peers) + counter_read(&worker->n_posted) -
+               tally_read(&worker->n_admitted);
 }
 
 void worker_post_duties(Worker *worker, StackNode *chain)
@@ -108,6 +117,8 @@ static void worker_admit(Worker *worker, WorkerArrival *arrival)
                 peer_start(peer, arrival->bytes, arrival->n_bytes, arrival->fds, arrival->n_fds);
         }
         arrival->release(arrival);
+        tally_set(&worker->n_peers, shard->n_peers);
+        tally_add(&worker->n_admitted, 1);
 }
 
 /* Hand-overs, duties and resumed inputs from other threads. */

@@ -60,6 +60,9 @@ int worker_new(const WorkerOptions *options, Worker **ret_worker);
 /* Any thread: takes the arrival over. */
 void worker_post_arrival(Worker *worker, WorkerArrival *arrival);
 
+/* Any thread: how many connections it has or is about to get; approximate while that changes. */
+uint64_t worker_load(Worker *worker);
+
 /* Any thread: duties, a chain of Endpoint.duty_node with a reference each. */
 void worker_post_duties(Worker *worker, StackNode *chain);
 

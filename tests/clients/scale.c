@@ -2,12 +2,13 @@
 
 /*
  * scale [--daemon=BIN] [--connections=5000] [--pairs=500] [--messages=0] [--churn=50/s]
- *       [--seconds=10]
+ *       [--seconds=10] [--balanced]
  *
  * Many connections on one bus: most are idle; pairs exchange numbered messages until each has
  * made --messages calls (0: no limit) or --seconds are over; others come and go at --churn. Fails
  * if anything is lost, doubled or reordered, if an idle client receives anything or is closed, or
- * if the bus does not end well. Prints the bus's resident memory for each idle connection.
+ * if the bus does not end well. Prints the bus's resident memory for each idle connection and, of
+ * ringbus, its workers' counters; with --balanced each worker must have done its share.
  *
  * One thread and one event loop, which holds both ends of every pair.
  */
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "tests/clients/scale_churn.h"
+#include "tests/clients/scale_counters.h"
 #include "tests/clients/scale_pair.h"
 #include "tests/support/bus.h"
 
@@ -39,6 +41,7 @@ typedef struct Scale {
         unsigned n_messages;
         unsigned churn_per_second;
         unsigned seconds;
+        bool balanced;
 
         Bus bus;
         int epoll_fd;
@@ -60,7 +63,7 @@ static int64_t now_us(void)
 static int usage(void)
 {
         fputs("usage: scale [--daemon=BIN] [--connections=N] [--pairs=N] [--messages=N]\n"
-              "             [--churn=N/s] [--seconds=N]\n",
+              "             [--churn=N/s] [--seconds=N] [--balanced]\n",
               stderr);
         return -1;
 }
@@ -87,6 +90,7 @@ static int parse(Scale *scale, int argc, char **argv)
                 {"messages", required_argument, NULL, 'm'},
                 {"churn", required_argument, NULL, 'r'},
                 {"seconds", required_argument, NULL, 's'},
+                {"balanced", no_argument, NULL, 'b'},
                 {NULL, 0, NULL, 0},
         };
         int option, r = 0;
@@ -104,6 +108,8 @@ static int parse(Scale *scale, int argc, char **argv)
                         r = parse_number(optarg, &scale->churn_per_second);
                 else if (option == 's')
                         r = parse_number(optarg, &scale->seconds);
+                else if (option == 'b')
+                        scale->balanced = true;
                 else
                         return usage();
         }
@@ -268,7 +274,9 @@ static int run(Scale *scale)
         if (start_pairs(scale) < 0 || run_traffic(scale) < 0 || drain(scale) < 0)
                 return -1;
         printf("resident memory of the bus at the end: %ld KiB\n", bus_resident_kib(&scale->bus));
-        return check_idle(scale);
+        if (check_idle(scale) < 0)
+                return -1;
+        return scale_counters_check(&scale->bus, scale->balanced);
 }
 
 int main(int argc, char **argv)

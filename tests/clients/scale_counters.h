@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_TESTS_CLIENTS_SCALE_COUNTERS_H
+#define RINGBUS_TESTS_CLIENTS_SCALE_COUNTERS_H
+
+#include <stdbool.h>
+
+#include "tests/support/bus.h"
+
+/*
+ * Asks ringbus for its workers' counters (SIGUSR1 logs them) and prints them; nothing with another
+ * daemon. With `balanced` each worker's share of the messages routed, and of the flushes done, must
+ * lie within 20 % of an even share. 0, or -1 after saying why.
+ */
+int scale_counters_check(const Bus *bus, bool balanced);
+
+#endif
