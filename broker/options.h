@@ -20,7 +20,7 @@
 #define OPTIONS_SESSION_FILE "/usr/share/dbus-1/session.conf"
 
 /* Macros, because messages quote them. */
-#define OPTIONS_WORKERS_MAX 256
+#define OPTIONS_WORKERS_MAX 64 /* the router has room for so many */
 #define OPTIONS_SPIN_MAX_US 1000000
 
 typedef enum OptionsAction {

@@ -158,8 +158,8 @@ static void test_options_wrong_lines_refused_with_reason(void **state)
                 {"--config-file", "--config-file needs a value"},
                 {"--config-file=", "--config-file needs a value"},
                 {"--config-file --nofork", "--config-file needs a value"},
-                {"--session --workers=0", "\"0\"; expected a number from 1 to 256"},
-                {"--session --workers=257", "expected a number from 1 to 256"},
+                {"--session --workers=0", "\"0\"; expected a number from 1 to 64"},
+                {"--session --workers=65", "expected a number from 1 to 64"},
                 {"--session --workers=two", "Invalid value for --workers: \"two\""},
                 {"--session --io=poll", "\"poll\"; expected auto, uring or epoll"},
                 {"--session --spin=0", "expected auto, off or microseconds from 1 to 1000000"},
@@ -233,7 +233,7 @@ static void test_options_spin_words_accepted(void **state)
         assert_int_equal(parse("--session --spin=off").options.spin, OPTIONS_SPIN_OFF);
         assert_int_equal(parse("--session --spin=auto").options.spin, OPTIONS_SPIN_AUTO);
         assert_int_equal(parse("--session --spin=1000000").options.spin_us, 1000000);
-        assert_int_equal(parse("--session --workers=256").options.n_workers, 256);
+        assert_int_equal(parse("--session --workers=64").options.n_workers, 64);
 }
 
 /* --print-address: one write with the newline, closed behind it if above 2. */
