@@ -9,8 +9,8 @@
  * clock or logs inside the window of an ordinary unicast.
  *
  * The window of a message, on its worker's thread, has two parts:
- *  - from the parsing of the bytes that complete it until peer_handle() is done with it: whatever is
- *    found there counts once the message turns out to be an ordinary unicast;
+ *  - from the parsing of the bytes that complete it until peer_handle() is done with it: whatever
+ * is found there counts once the message turns out to be an ordinary unicast;
  *  - from the beginning of shard_flush() until the sends are handed to the kernel.
  * A message is no ordinary unicast if it is for the bus, a broadcast or refused, has fds, is larger
  * than the pools' largest class, is captured by eavesdroppers, or meets a change of its name under

@@ -32,9 +32,9 @@ RepliesResult activation_wait(RouterThread *thread, Endpoint *sender, Name *name
         return REPLIES_OK;
 }
 
+/* Outside all locks: the last reference may close fds. */
 static void activation_free(RouterThread *thread, ActivationWaiting *waiting)
 {
-        list_remove(&waiting->node);
         message_unref(&thread->pool, waiting->message, 1);
         pool_free(&thread->pool, waiting, sizeof(*waiting));
 }
@@ -64,8 +64,17 @@ void activation_deliver(Step *step, Name *name, Endpoint *owner)
                 }
                 if (!skip)
                         step_push(step, owner, waiting->message, STEP_PLAIN);
-                activation_free(thread, waiting);
+                list_remove(&waiting->node);
+                list_push_back(&thread->delivered, &waiting->node);
         }
+}
+
+void activation_discard(RouterThread *thread)
+{
+        ListNode *node;
+
+        while ((node = list_take_first(&thread->delivered)))
+                activation_free(thread, CONTAINER_OF(node, ActivationWaiting, node));
 }
 
 void activation_fail(RouterThread *thread, Name *name, const char *error_name, Text text)
@@ -85,6 +94,7 @@ void activation_fail(RouterThread *thread, Name *name, const char *error_name, T
                 }
                 if (owed)
                         replies_unref(&thread->pool, owed);
-                activation_free(thread, waiting);
+                list_remove(&waiting->node);
+                list_push_back(&thread->delivered, &waiting->node);
         }
 }

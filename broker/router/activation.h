@@ -22,6 +22,9 @@ RepliesResult activation_wait(RouterThread *thread, Endpoint *sender, Name *name
  * senders that have left. */
 void activation_deliver(Step *step, Name *name, Endpoint *owner);
 
+/* After activation_deliver() and activation_fail(), outside all locks: frees what was queued. */
+void activation_discard(RouterThread *thread);
+
 /* Registry lock held: it will not start; the callers get this error. */
 void activation_fail(RouterThread *thread, Name *name, const char *error_name, Text text)
         LOCK_REQUIRES(thread->router->names.lock);

@@ -239,6 +239,7 @@ OwnershipResult ownership_request(RouterThread *thread, Endpoint *endpoint, Text
         if (change.name)
                 names_drop_if_unused(names, change.name);
         lock_release(&names->lock);
+        activation_discard(thread);
         names_grow(names);
         return result;
 }
@@ -318,6 +319,7 @@ OwnershipResult ownership_release(RouterThread *thread, Endpoint *endpoint, Text
         if (change.name)
                 names_drop_if_unused(names, change.name);
         lock_release(&names->lock);
+        activation_discard(thread);
         return result;
 }
 
@@ -374,6 +376,7 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
                 names_leave(names, endpoint);
                 step_end(&step);
                 lock_release(&names->lock);
+                activation_discard(thread);
         }
         replies_seal(thread, endpoint, ownership_answer_no_reply);
         replies_forget_calls(thread, endpoint);

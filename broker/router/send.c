@@ -133,17 +133,6 @@ static MailboxPush send_push(RouterThread *thread, Endpoint *sender, const Route
                             STEP_PLAIN);
 }
 
-/* The owner changed between look-up and push: takes the call's record back. False: the old owner
- * left meanwhile and the caller has had its answer already. */
-static bool send_withdraw(RouterThread *thread, Owed **owed)
-{
-        bool mine = !*owed || replies_settle(*owed);
-
-        (void)thread;
-        *owed = NULL; /* both tables drop it when they meet it */
-        return mine;
-}
-
 /* A message that is queued behind much else, or on a worker short of buffers, must not pin one. */
 static bool send_must_own(const RouterThread *thread, const Endpoint *to, const Incoming *incoming)
 {
@@ -154,42 +143,51 @@ static bool send_must_own(const RouterThread *thread, const Endpoint *to, const 
                                     counter_read(&thread->router->n_capturing) > 0);
 }
 
-SendResult send_unicast(RouterThread *thread, Endpoint *sender, Incoming *incoming)
+/* One attempt. *message is made once and kept; *ret_again: the owner changed between look-up and
+ * push, and nobody has answered the call meanwhile. */
+static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming *incoming,
+                               Message **message, bool *ret_again)
 {
         const Header *header = &incoming->header;
-        const RouterRoot *root = router_root(thread->router);
-        Message *message = NULL;
-        Owed *owed = NULL;
         SendResult result;
-        MailboxPush push;
+        Owed *owed = NULL;
         Route route;
 
-        TRACE_HOP();
-        if (send_is_reply(header) && send_find_route(thread->router, header->destination, &route))
-                replies_consume(thread, sender, route.to, header->reply_serial);
-        do {
-                if (!send_find_route(thread->router, header->destination, &route)) {
-                        result = SEND_NO_OWNER;
-                        break;
-                }
-                result = send_check(root, &route, header);
+        *ret_again = false;
+        if (!send_find_route(thread->router, header->destination, &route))
+                return SEND_NO_OWNER;
+        result = send_check(router_root(thread->router), &route, header);
+        if (result != SEND_OK)
+                return result;
+        if (!*message)
+                *message = message_new_relay(&thread->pool, incoming, endpoint_name(sender), 1,
+                                             send_must_own(thread, route.to, incoming));
+        if (!*message)
+                return SEND_NO_MEMORY;
+        if (send_expects_reply(header)) {
+                result = send_expect_reply(thread, sender, route.to, header, &owed);
                 if (result != SEND_OK)
-                        break;
-                if (send_expects_reply(header)) {
-                        result = send_expect_reply(thread, sender, route.to, header, &owed);
-                        if (result != SEND_OK)
-                                break;
-                }
-                if (!message)
-                        message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
-                                                    1, send_must_own(thread, route.to, incoming));
-                if (!message) {
-                        send_withdraw(thread, &owed);
-                        return SEND_NO_MEMORY;
-                }
-                push = send_push(thread, sender, &route, message, incoming);
-                /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. */
-        } while (push == MAILBOX_EPOCH_PASSED && send_withdraw(thread, &owed));
+                        return result;
+        } else if (send_is_reply(header)) {
+                replies_consume(thread, sender, route.to, header->reply_serial);
+        }
+        /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. After a change of owner
+         * the record is taken back; if that fails the old owner has left and answered. */
+        if (send_push(thread, sender, &route, *message, incoming) == MAILBOX_EPOCH_PASSED)
+                *ret_again = !owed || replies_settle(owed);
+        return SEND_OK;
+}
+
+SendResult send_unicast(RouterThread *thread, Endpoint *sender, Incoming *incoming)
+{
+        Message *message = NULL;
+        SendResult result;
+        bool again;
+
+        TRACE_HOP();
+        do
+                result = send_attempt(thread, sender, incoming, &message, &again);
+        while (again);
         if (message && result != SEND_OK)
                 message_give_back_fds(message, incoming);
         if (message)
@@ -223,7 +221,9 @@ SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *inco
 
         matches_query(&query, &incoming->header, incoming_body(incoming), sender, NULL);
         matches_find(&router->matches, &query, thread);
-        if (thread->n_targets == 0)
+        /* Nobody: only if nothing changed during the look-up. Otherwise somebody who replaces one
+         * rule by another that overlaps it could be missed between the two. */
+        if (thread->n_targets == 0 && turn_version(&router->turn) == version)
                 return SEND_OK;
         message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
                                     thread->n_targets, true);

@@ -17,8 +17,11 @@ MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
         MailboxPush push;
 
         TRACE_HOP();
-        if (!delivery)
+        if (!delivery) {
+                if (how == STEP_RAISE_EPOCH)
+                        mailbox_raise_epoch(&to->mailbox);
                 return MAILBOX_REFUSED;
+        }
         counter_add(&to->queued_bytes, charge);
         if (message->n_fds > 0)
                 counter_add(&to->queued_fds, message->n_fds);
@@ -129,8 +132,11 @@ void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how, boo
 {
         RouterThread *thread = step->thread;
 
-        if (!message)
+        if (!message) {
+                if (how == STEP_RAISE_EPOCH)
+                        mailbox_raise_epoch(&to->mailbox);
                 return;
+        }
         if (captured)
                 step_capture_own(step, to, message);
         /* An epoch must be raised even if the loser does not get to read the NameLost. */

@@ -6,13 +6,13 @@
 #include "broker/base/assert.h"
 
 /*
- * Word: bits 0-1 state, bits 2-43 node address / 32, bits 44-63 epoch. User addresses have 47 bits
- * on x86-64 and, without asking for more, 48 on AArch64: there the top one is refused by an assert.
+ * Word: bits 0-1 state, bits 2-44 node address / 32, bits 45-63 epoch. User addresses have 47 bits
+ * on x86-64 and, without asking for more, 48 on AArch64.
  */
 enum { STATE_EMPTY = 0, STATE_BUSY = 1, STATE_LIST = 2, STATE_CLOSED = 3 };
 
 #define STATE_MASK UINT64_C(3)
-#define EPOCH_SHIFT 44
+#define EPOCH_SHIFT 45
 #define NODE_MASK ((UINT64_C(1) << EPOCH_SHIFT) - 4)
 #define EPOCH_ONE (UINT64_C(1) << EPOCH_SHIFT)
 #define EPOCH_MASK (~(EPOCH_ONE - 1))
@@ -21,7 +21,7 @@ static uint64_t mailbox_pack_node(const MailNode *node)
 {
         uint64_t address = (uint64_t)(uintptr_t)node;
 
-        ASSERT(address % MAILBOX_NODE_ALIGNMENT == 0 && address >> 47 == 0);
+        ASSERT(address % MAILBOX_NODE_ALIGNMENT == 0 && address >> 48 == 0);
         return address / MAILBOX_NODE_ALIGNMENT << 2;
 }
 
@@ -83,6 +83,20 @@ MailboxPush mailbox_push_in_epoch(Mailbox *mailbox, MailNode *node, uint32_t epo
 MailboxPush mailbox_push_raising_epoch(Mailbox *mailbox, MailNode *node)
 {
         return mailbox_push_word(mailbox, node, false, 0, EPOCH_ONE);
+}
+
+void mailbox_raise_epoch(Mailbox *mailbox)
+{
+        /* Pairs with: nothing; only a guess for the CAS. */
+        uint64_t word = atomic_load_explicit(&mailbox->word, memory_order_relaxed);
+
+        do {
+                if ((word & STATE_MASK) == STATE_CLOSED)
+                        return;
+                /* Pairs with: mailbox_epoch(), as a push that raises it. */
+        } while (!atomic_compare_exchange_weak_explicit(&mailbox->word, &word, word + EPOCH_ONE,
+                                                        memory_order_acq_rel,
+                                                        memory_order_relaxed));
 }
 
 MailNode *mailbox_take(Mailbox *mailbox)

@@ -23,8 +23,8 @@
  *
  * The name epoch (rule R3) counts how often the owner lost a name. A sender by well-known name
  * remembers the epoch it saw before it re-checked the name's owner, and pushes only if it still
- * holds: so no message addressed to a name follows its NameLost. 20 bits: to be fooled, a sender
- * would have to stall between two instructions for exactly 2^20 losses of the same connection.
+ * holds: so no message addressed to a name follows its NameLost. 19 bits: to be fooled, a sender
+ * would have to stall between two instructions for exactly 2^19 losses of the same connection.
  */
 
 #include <stdatomic.h>
@@ -62,6 +62,9 @@ MailboxPush mailbox_push_in_epoch(Mailbox *mailbox, MailNode *node, uint32_t epo
 
 /* Any thread inside the turn: pushes and raises the epoch in the same step. */
 MailboxPush mailbox_push_raising_epoch(Mailbox *mailbox, MailNode *node);
+
+/* Any thread inside the turn: raises the epoch alone, when there was no memory for the message. */
+void mailbox_raise_epoch(Mailbox *mailbox);
 
 /* Duty holder: everything pushed so far, oldest first; NULL when there is nothing or it is closed. */
 MailNode *mailbox_take(Mailbox *mailbox);

@@ -136,7 +136,7 @@ void *pool_alloc(Pool *pool, size_t size)
         node = pool->free[size_class];
         pool->free[size_class] = node->next;
         pool->n_free[size_class]--;
-        UNPOISON(node, pool_class_size(size_class));
+        UNPOISON(node, size > sizeof(StackNode) ? size : sizeof(StackNode));
         return node;
 }
 

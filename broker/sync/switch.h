@@ -35,8 +35,9 @@ static inline bool switch_clear(Switch *sw)
 
 static inline bool switch_is_on(const Switch *sw)
 {
-        /* Pairs with: switch_set(); a flag that orders nothing else. */
-        return atomic_load_explicit(&sw->on, memory_order_acquire) != 0;
+        /* Pairs with: switch_set(). Sequentially consistent: who has just changed what the setter
+         * looks at next must not miss the switch. */
+        return atomic_load_explicit(&sw->on, memory_order_seq_cst) != 0;
 }
 
 #endif

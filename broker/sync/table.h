@@ -57,8 +57,8 @@ void table_insert(Table *table, TableNode *node, uint64_t hash);
 
 /*
  * Makes a crowded table larger, if the last growth's grace period is over. `lock` is the writers'
- * lock, which the caller does NOT hold: the new array is allocated outside it. Out of memory is no
- * error: chains stay longer.
+ * lock, which the caller does NOT hold: the new array is allocated outside it. Inside a read-side
+ * section. Out of memory is no error: chains stay longer.
  */
 void table_grow(Table *table, Lock *lock);
 

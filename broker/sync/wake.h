@@ -6,8 +6,8 @@
  * Wake: an eventfd with a sleeping flag: at most one wake-up for each sleep, none for a thread that
  * is awake.
  *
- * Protocol. Sleeper: wake_prepare(), look at every source of work once more, then either
- * wake_cancel() or sleep with the eventfd among the things waited for, and wake_finish().
+ * Protocol. Sleeper: wake_prepare(), look at every source of work once more, sleep with the
+ * eventfd among the things waited for if there is none, and wake_finish() in either case.
  * Waker: publish the work, then wake_up(). Store-buffering between "flag, look" and "work, flag" is
  * excluded because both sides do a sequentially consistent read-modify-write on the flag in between.
  */

@@ -74,7 +74,7 @@ static void test_wake_no_interleaving_loses_a_wake_up(void **state)
                              .threads = {waker, waker, sleeper},
                              .begin = begin,
                              .end = check,
-                             .preemptions_max = EXPLORER_NO_BOUND};
+                             .preemptions_max = 5};
 
         (void)state;
         assert_int_equal(wake_init(&wake), 0);

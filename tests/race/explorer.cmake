@@ -19,4 +19,10 @@ if(NOT RINGBUS_SANITIZE MATCHES thread)
   ringbus_explore_test(owed)
   ringbus_explore_test(wake SOURCES sync/wake.c)
   ringbus_explore_test(account SOURCES message/account.c DEPENDS ringbus_message)
+
+  get_target_property(router_sources ringbus_router SOURCES)
+  list(TRANSFORM router_sources PREPEND router/)
+  ringbus_explore_test(router SOURCES ${router_sources} sync/mailbox.c sync/table.c
+    DEPENDS ringbus_message ringbus_auth ringbus_proto)
+  target_sources(explore_router PRIVATE router_fixture.c)
 endif()

@@ -12,8 +12,6 @@
 #include "broker/base/assert.h"
 #include "broker/sync/cell.h"
 #include "broker/sync/counter.h"
-#include "broker/sync/switch.h"
-#include "broker/sync/tally.h"
 #include "broker/sync/pool.h"
 #include "tests/race/race.h"
 

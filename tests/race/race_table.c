@@ -12,8 +12,6 @@
 
 #include "broker/base/assert.h"
 #include "broker/sync/counter.h"
-#include "broker/sync/switch.h"
-#include "broker/sync/tally.h"
 #include "broker/sync/qsbr.h"
 #include "broker/sync/table.h"
 #include "tests/race/race.h"
@@ -74,7 +72,7 @@ static void take_out(unsigned key)
         qsbr_retire(&qsbr, &item->retired, item_free);
 }
 
-static bool look_up(unsigned key)
+static bool look_up(unsigned key, uint64_t *seed)
 {
         bool found = false;
 
@@ -82,6 +80,7 @@ static bool look_up(unsigned key)
         {
                 const Item *item = CONTAINER_OF(cursor.node, Item, node);
 
+                race_stumble(seed); /* stands on it for a while */
                 ASSERT(item->check == ~item->key);
                 ASSERT(item->key / 4 == key / 4);
                 found = found || item->key == key;
@@ -96,8 +95,8 @@ static void read_until_over(Race *race, uint64_t *seed)
                 for (int i = 0; i < 64; i++) {
                         unsigned stable = race_random(seed, N_STABLE);
 
-                        ASSERT(look_up(stable));
-                        counter_add(&n_found, look_up(race_random(seed, N_KEYS)));
+                        ASSERT(look_up(stable, seed));
+                        counter_add(&n_found, look_up(race_random(seed, N_KEYS), seed));
                 }
                 if (race_random(seed, 8) == 0) {
                         qsbr_offline();

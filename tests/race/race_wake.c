@@ -13,7 +13,6 @@
 #include "broker/base/assert.h"
 #include "broker/sync/counter.h"
 #include "broker/sync/switch.h"
-#include "broker/sync/tally.h"
 #include "broker/sync/stack.h"
 #include "broker/sync/wake.h"
 #include "tests/race/race.h"

@@ -7,7 +7,6 @@
 #include "broker/base/alloc.h"
 #include "broker/base/assert.h"
 #include "broker/router/ownership.h"
-#include "proto/writer.h"
 
 static void post_duties(void *context, unsigned home, StackNode *chain)
 {
@@ -91,7 +90,7 @@ static void drop(Fixture *fixture, unsigned index, MailNode *node)
         }
 }
 
-void fixture_remove_client(Fixture *fixture, Client *client)
+void fixture_leave(Fixture *fixture, Client *client)
 {
         unsigned home = client->endpoint.home;
         MailNode *node;
@@ -99,12 +98,22 @@ void fixture_remove_client(Fixture *fixture, Client *client)
         mailbox_close(&client->endpoint.mailbox, &node);
         drop(fixture, home, node);
         ownership_leave(&fixture->threads[home], &client->endpoint);
+}
+
+void fixture_free_client(Fixture *fixture, Client *client)
+{
         for (unsigned i = 0; i < fixture->n_threads; i++)
                 fixture_flush(fixture, i);
         while (qsbr_reclaim(&fixture->qsbr) > 0) /* the threads have ended: nobody to wait for */
                 continue;
         names_return_slot(&fixture->router.names, client->endpoint.slot);
-        endpoint_unref(&client->endpoint, &fixture->threads[home].pool);
+        endpoint_unref(&client->endpoint, &fixture->threads[client->endpoint.home].pool);
+}
+
+void fixture_remove_client(Fixture *fixture, Client *client)
+{
+        fixture_leave(fixture, client);
+        fixture_free_client(fixture, client);
 }
 
 void fixture_begin_work(void)
@@ -190,6 +199,20 @@ void fixture_flush(Fixture *fixture, unsigned index)
         pool_replenish(&thread->pool);
 }
 
+void fixture_message(uint8_t *bytes, const WriterHeader *header, Client *sender,
+                     Incoming *ret_incoming)
+{
+        Writer writer;
+        Frame frame;
+        size_t size;
+
+        writer_begin(&writer, bytes, FIXTURE_BYTES_MAX, header);
+        ASSERT(writer_finish(&writer, &size) == 0);
+        *ret_incoming = (Incoming){.data = bytes, .account = sender->endpoint.account};
+        ASSERT(frame_cut(bytes, size, FRAME_SIZE_MAX, &frame) == FRAME_OK);
+        ASSERT(header_parse(bytes, &frame, &ret_incoming->header) == HEADER_OK);
+}
+
 void fixture_signal(uint8_t *bytes, uint32_t serial, Text destination, Client *sender,
                     Incoming *ret_incoming)
 {
@@ -199,13 +222,6 @@ void fixture_signal(uint8_t *bytes, uint32_t serial, Text destination, Client *s
                                      .interface = TEXT("com.example.Interface"),
                                      .member = TEXT("Member"),
                                      .destination = destination};
-        Writer writer;
-        Frame frame;
-        size_t size;
 
-        writer_begin(&writer, bytes, FIXTURE_BYTES_MAX, &header);
-        ASSERT(writer_finish(&writer, &size) == 0);
-        *ret_incoming = (Incoming){.data = bytes, .account = sender->endpoint.account};
-        ASSERT(frame_cut(bytes, size, FRAME_SIZE_MAX, &frame) == FRAME_OK);
-        ASSERT(header_parse(bytes, &frame, &ret_incoming->header) == HEADER_OK);
+        fixture_message(bytes, &header, sender, ret_incoming);
 }

@@ -9,6 +9,7 @@
  */
 
 #include "broker/router/router.h"
+#include "proto/writer.h"
 #include "tests/race/race.h"
 
 typedef struct Client Client;
@@ -42,7 +43,13 @@ void fixture_deinit(Fixture *fixture);
 /* In setup, before threads: a client that has said Hello; its home is that thread. */
 void fixture_add_client(Fixture *fixture, Client *client, unsigned home);
 
-/* After threads: its mailbox is closed, its names and rules go. */
+/* On its home: its mailbox is closed, its names and rules go, its callers are answered. */
+void fixture_leave(Fixture *fixture, Client *client);
+
+/* After fixture_leave(), with no reader left: drops the home's reference. */
+void fixture_free_client(Fixture *fixture, Client *client);
+
+/* After threads: both. */
 void fixture_remove_client(Fixture *fixture, Client *client);
 
 /* Around what a racing thread does with the router. */
@@ -56,6 +63,10 @@ void fixture_flush(Fixture *fixture, unsigned index);
 void fixture_reclaim(Fixture *fixture, unsigned n_workers);
 
 /* A message as received from a client; `bytes` holds FIXTURE_BYTES_MAX, 8-byte aligned. */
+void fixture_message(uint8_t *bytes, const WriterHeader *header, Client *sender,
+                     Incoming *ret_incoming);
+
+/* A signal com.example.Interface.Member. */
 void fixture_signal(uint8_t *bytes, uint32_t serial, Text destination, Client *sender,
                     Incoming *ret_incoming);
 

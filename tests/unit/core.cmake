@@ -2,13 +2,18 @@
 # Messages, the router, the peer and the worker, each in one thread and without a daemon.
 set(router_fixture router_fixture.c router_fixture_calls.c)
 set(router_libraries ringbus_router ringbus_test_support)
-foreach(name activation matches message names ownership replies rules send send_race)
+foreach(name activation matches message names ownership ownership_end replies rules
+             send send_capture send_race)
   ringbus_unit_test(${name} SOURCES test_${name}.c ${router_fixture} DEPENDS ${router_libraries})
 endforeach()
 target_link_options(test_send_race PRIVATE
   -Wl,--wrap=message_new_relay -Wl,--wrap=matches_find -Wl,--wrap=matches_query_read_args)
 ringbus_unit_test(spin DEPENDS ringbus_worker)
 ringbus_unit_test(matches_random
-  SOURCES test_matches_random.c matches_model.c ${router_fixture} DEPENDS ${router_libraries})
-ringbus_unit_test(peer SOURCES test_peer.c peer_fixture.c peer_fixture_remote.c
-  DEPENDS ringbus_worker ringbus_test_support)
+  SOURCES test_matches_random.c matches_model.c matches_generate.c ${router_fixture}
+  DEPENDS ${router_libraries})
+foreach(name peer peer_fds peer_output)
+  ringbus_unit_test(${name}
+    SOURCES test_${name}.c peer_tests.c peer_fixture.c peer_fixture_remote.c
+    DEPENDS ringbus_worker ringbus_test_support)
+endforeach()

@@ -22,9 +22,9 @@ typedef struct ModelMessage {
         const char *path, *interface, *member, *destination;
         ModelArg args[MODEL_ARGS_MAX];
         unsigned n_args;
-        const char *sender;      /* unique name, or the bus's */
-        const char *recipient;   /* unique name of the recipient; NULL: unknown, or none */
-        const char *const *names; /* the well-known names */
+        const char *sender;        /* unique name, or the bus's */
+        const char *recipient;     /* unique name of the recipient; NULL: unknown, or none */
+        const char *const *names;  /* the well-known names */
         const char *const *owners; /* of each name, its owner's unique name or NULL */
 } ModelMessage;
 

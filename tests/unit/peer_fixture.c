@@ -213,8 +213,8 @@ static uint64_t peer_fixture_progress(const PeerFixture *fixture)
                 const Shard *shard = &fixture->shards[i];
 
                 n += io_counters(shard->io)->receives + tally_read(&shard->n_flushes) +
-                     tally_read(&shard->thread.n_deliveries) +
-                     tally_read(&shard->thread.n_routed) - shard->n_peers;
+                     tally_read(&shard->thread.n_deliveries) + tally_read(&shard->thread.n_routed) -
+                     shard->n_peers;
         }
         return n;
 }

@@ -63,8 +63,8 @@ void peer_fixture_settle(PeerFixture *fixture, unsigned n);
 /* A client. */
 typedef struct Remote {
         PeerFixture *fixture;
-        Peer *peer; /* valid until it left */
-        int fd;     /* non-blocking */
+        Peer *peer;    /* valid until it left */
+        int fd;        /* non-blocking */
         uint8_t *data; /* received, from `at` on not read yet */
         size_t size, at, capacity;
         unsigned n_fds; /* received and closed */
@@ -76,14 +76,21 @@ typedef struct Remote {
 
 Remote *remote_new(PeerFixture *fixture, unsigned shard, bool passes_fds);
 
-/* The same with what the gate received already. */
-Remote *remote_new_with(PeerFixture *fixture, unsigned shard, bool passes_fds, const void *bytes,
-                        size_t size, const int *fds, unsigned n_fds);
+/* What the gate received already. */
+typedef struct RemoteStart {
+        const void *bytes;
+        size_t size;
+        const int *fds;
+        unsigned n_fds;
+} RemoteStart;
+Remote *remote_new_with(PeerFixture *fixture, unsigned shard, bool passes_fds,
+                        const RemoteStart *start);
 
 /* Closes its end; the peer leaves in later turns. Returns NULL. */
 Remote *remote_free(Remote *remote);
 
-/* Writes as much as there is room for; returns how much. With n_fds of /dev/null on the first byte. */
+/* Writes as much as there is room for; returns how much. With n_fds of /dev/null on the first byte.
+ */
 size_t remote_write(Remote *remote, const void *data, size_t size, unsigned n_fds);
 
 /* Writes all of it, turning meanwhile. */

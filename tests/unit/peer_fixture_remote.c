@@ -10,8 +10,8 @@
 #include "broker/base/clock.h"
 #include "tests/unit/peer_fixture.h"
 
-Remote *remote_new_with(PeerFixture *fixture, unsigned shard, bool passes_fds, const void *bytes,
-                        size_t size, const int *fds, unsigned n_fds)
+Remote *remote_new_with(PeerFixture *fixture, unsigned shard, bool passes_fds,
+                        const RemoteStart *start)
 {
         PeerOptions options = {.passes_fds = passes_fds, .privileged = true};
         Remote *remote = alloc_zeroed(1, sizeof(*remote));
@@ -23,17 +23,17 @@ Remote *remote_new_with(PeerFixture *fixture, unsigned shard, bool passes_fds, c
         remote->fixture = fixture;
         remote->fd = ends[0];
         options.fd = ends[1];
-        options.credentials =
-                (Credentials){.uid = getuid(), .gid = getgid(), .pid = getpid(), .pidfd = -1};
+        r = credentials_read(options.fd, &options.credentials);
+        ASSERT(r == 0);
         r = peer_new(&fixture->shards[shard], &fixture->router, &options, &remote->peer);
         ASSERT(r == 0);
-        peer_start(remote->peer, bytes, size, fds, n_fds);
+        peer_start(remote->peer, start->bytes, start->size, start->fds, start->n_fds);
         return remote;
 }
 
 Remote *remote_new(PeerFixture *fixture, unsigned shard, bool passes_fds)
 {
-        return remote_new_with(fixture, shard, passes_fds, NULL, 0, NULL, 0);
+        return remote_new_with(fixture, shard, passes_fds, &(RemoteStart){0});
 }
 
 Remote *remote_free(Remote *remote)
@@ -114,7 +114,8 @@ void remote_pump(Remote *remote)
         for (;;) {
                 _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(IO_FDS_MAX * sizeof(int))];
                 struct iovec vector = {.iov_len = REMOTE_CHUNK};
-                struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1,
+                struct msghdr message = {.msg_iov = &vector,
+                                         .msg_iovlen = 1,
                                          .msg_control = control,
                                          .msg_controllen = sizeof(control)};
                 ssize_t n;

@@ -339,9 +339,9 @@ static void actor_describe(const RawMessage *message, char *line)
                 snprintf(line, FIXTURE_LINE_MAX, "error %u %s", message->reply_serial, name);
                 break;
         default:
-                actor_write_args(message, line,
-                                 (size_t)snprintf(line, FIXTURE_LINE_MAX, "signal %s",
-                                                  message->member));
+                actor_write_args(
+                        message, line,
+                        (size_t)snprintf(line, FIXTURE_LINE_MAX, "signal %s", message->member));
         }
 }
 

@@ -32,8 +32,8 @@ typedef struct RouterFixture {
         RouterRoot *root; /* the router's; tests set limits in it before they use it */
         RouterThread threads[FIXTURE_THREADS]; /* two workers and one thread without a ring */
         List actors;
-        List duties;           /* Actor.duty_node, oldest first */
-        unsigned n_handed[2];  /* duties that were passed to each worker */
+        List duties;          /* Actor.duty_node, oldest first */
+        unsigned n_handed[2]; /* duties that were passed to each worker */
         unsigned n_fds_before;
 } RouterFixture;
 
@@ -113,7 +113,7 @@ void parcel_init_endian(Parcel *parcel, Actor *sender, const RawHeader *header, 
                         bool big_endian);
 void parcel_deinit(Parcel *parcel, Actor *sender); /* closes fds that were not taken */
 
-SendResult actor_send(Actor *actor, const RawHeader *header, ...);      /* one value per type */
+SendResult actor_send(Actor *actor, const RawHeader *header, ...); /* one value per type */
 SendResult actor_call(Actor *actor, uint32_t serial, const char *destination);
 SendResult actor_reply(Actor *actor, uint32_t reply_serial, const char *destination);
 SendResult actor_signal(Actor *actor, const char *destination, const char *member);

@@ -18,7 +18,8 @@ static RepliesResult wait_for(Actor *sender, uint8_t type, uint32_t serial,
                             .flags = flags,
                             .path = "/a",
                             .interface = "a.b",
-                            .member = sender->endpoint.unique_name[3] == '0' ? "FromZero" : "FromOne",
+                            .member =
+                                    sender->endpoint.unique_name[3] == '0' ? "FromZero" : "FromOne",
                             .destination = NAME};
         RepliesResult result;
         Message *message;
@@ -31,8 +32,7 @@ static RepliesResult wait_for(Actor *sender, uint8_t type, uint32_t serial,
         lock_acquire(&names->lock);
         name = names_make(names, &thread->pool, TEXT(NAME));
         assert_non_null(name);
-        result = activation_wait(thread, &sender->endpoint, name, message,
-                                 &parcel.incoming.header);
+        result = activation_wait(thread, &sender->endpoint, name, message, &parcel.incoming.header);
         if (result != REPLIES_OK)
                 message_unref(&thread->pool, message, 1);
         names_drop_if_unused(names, name);
@@ -57,6 +57,7 @@ static void fail_waiting(RouterFixture *fixture) LOCK_UNCHECKED
         activation_fail(&fixture->threads[2], name, "TimedOut", TEXT("too late"));
         names_drop_if_unused(names, name);
         lock_release(&names->lock);
+        activation_discard(&fixture->threads[2]);
 }
 
 static void test_activation_queue_is_delivered_between_acquired_and_reply(void **state)

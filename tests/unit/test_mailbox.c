@@ -10,7 +10,7 @@
 #include "broker/sync/mailbox.h"
 #include "tests/unit/death.h"
 
-enum { EPOCHS = 1 << 20, N_NODES = 8 };
+enum { EPOCHS = 1 << 19, N_NODES = 8 };
 
 typedef enum Start { START_EMPTY, START_BUSY, START_LIST, START_CLOSED, N_STARTS } Start;
 

@@ -109,8 +109,12 @@ static void test_matches_rest_is_checked_for_each_rule(void **state)
         RouterFixture *fixture = *state;
         Actor *sender = actor_join(fixture, 0), *a = actor_join(fixture, 1);
         Actor *b = actor_join(fixture, 1), *c = actor_join(fixture, 1);
-        RawHeader header = {.type = RAWMESSAGE_SIGNAL, .serial = 1, .path = "/a", .interface = "a.b",
-                            .member = "M", .signature = "sos"};
+        RawHeader header = {.type = RAWMESSAGE_SIGNAL,
+                            .serial = 1,
+                            .path = "/a",
+                            .interface = "a.b",
+                            .member = "M",
+                            .signature = "sos"};
 
         actor_add_rule(a, "arg0=x,arg2=y");
         actor_add_rule(b, "arg0=x,arg1path=/p/");
@@ -134,7 +138,8 @@ static void test_matches_path_of_thousands_of_elements(void **state)
 {
         RouterFixture *fixture = *state;
         Actor *sender = actor_join(fixture, 0), *a = actor_join(fixture, 1);
-        RawHeader header = {.type = RAWMESSAGE_SIGNAL, .serial = 1, .interface = "a.b", .member = "M"};
+        RawHeader header = {
+                .type = RAWMESSAGE_SIGNAL, .serial = 1, .interface = "a.b", .member = "M"};
         char *path = calloc(1, 20001);
 
         for (int i = 0; i < 10000; i++)

@@ -7,16 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/unit/matches_model.h"
+#include "tests/unit/matches_generate.h"
 #include "tests/unit/router_fixture.h"
 
-enum { ACTORS = 12, RULES_MAX = 160, TEXT_MAX = 4096 };
+enum { ACTORS = 12, RULES_MAX = 160 };
 
 static unsigned long n_pairs_wanted = 10000000;
-static uint64_t random_state = 1;
-
-static const char *const names[MODEL_NAMES] = {"n.a", "n.b", "n.a.b", "org.n"};
-
 typedef struct Rule {
         MatchRule rule;
         char scratch[MATCHRULE_TEXT_MAX];
@@ -32,109 +28,16 @@ typedef struct World {
         Rule rules[RULES_MAX];
         unsigned n_rules;
         unsigned long n_pairs, n_hits;
-        char deep[3][512]; /* long paths */
 } World;
 
-static uint64_t random_next(void) /* xorshift64* */
+/* The unique names of those who live. */
+static MatchesParties uniques(const World *world)
 {
-        random_state ^= random_state >> 12;
-        random_state ^= random_state << 25;
-        random_state ^= random_state >> 27;
-        return random_state * UINT64_C(0x2545f4914f6cdd1d);
-}
+        MatchesParties parties = {.n = ACTORS};
 
-static unsigned below(unsigned n)
-{
-        return (unsigned)((random_next() >> 33) % n);
-}
-
-#define PICK(array) ((array)[below(ARRAY_SIZE(array))])
-
-static const char *const interfaces[] = {"a.b", "a.b.c", "x.y"};
-static const char *const members[] = {"M", "N", "M2"};
-static const char *const types[] = {"signal", "method_call", "method_return", "error"};
-static const char *const paths[] = {"/", "/a", "/a/b", "/a/b/c", "/ab", "/a/bc", "/b"};
-static const char *const spaces[] = {"a", "a.b", "a.b.c", "ab", "b"};
-static const char *const texts[] = {"",     "a",     "a.b",  "a.b.c", "a.bc", "a.",   ".a", "a..b", "ab",
-                                    "/",    "/a",    "/a/",  "/a/b",  "/a/b/", "/ab/", "b",  "a/",  "/b/c"};
-
-static const char *random_path(const World *world)
-{
-        return below(12) == 0 ? world->deep[below(3)] : PICK(paths);
-}
-
-static const char *random_party(const World *world)
-{
-        switch (below(4)) {
-        case 0:
-                return world->actors[below(ACTORS)]->endpoint.unique_name;
-        case 1:
-                return below(4) == 0 ? "org.freedesktop.DBus" : ":1.9999";
-        default:
-                return names[below(MODEL_NAMES)];
-        }
-}
-
-/* arg0-3 are frequent, all others occur. */
-static unsigned random_index(void)
-{
-        return below(3) == 0 ? below(64) : below(4);
-}
-
-static size_t add_key(char *text, size_t at, const char *key, const char *value)
-{
-        return at + (size_t)snprintf(text + at, MATCHRULE_TEXT_MAX - at, "%s%s='%s'",
-                                     at > 0 ? "," : "", key, value);
-}
-
-static size_t add_args(char *text, size_t at)
-{
-        bool used[64] = {false};
-        char key[32];
-
-        for (unsigned n = below(4); n > 0; n--) {
-                unsigned index = random_index(), kind = below(4);
-
-                if (used[index])
-                        continue;
-                used[index] = true;
-                if (kind == 0) {
-                        snprintf(key, sizeof(key), "arg%upath", index);
-                        at = add_key(text, at, key, PICK(texts));
-                } else if (kind == 1 && !used[0]) {
-                        used[0] = true;
-                        at = add_key(text, at, "arg0namespace", PICK(spaces));
-                } else {
-                        snprintf(key, sizeof(key), "arg%u", index);
-                        at = add_key(text, at, key, PICK(texts));
-                }
-        }
-        return at;
-}
-
-static void make_rule_text(const World *world, char *text)
-{
-        size_t at = 0;
-
-        text[0] = '\0';
-        if (below(4) == 0)
-                at = add_key(text, at, "type", types[below(3) ? 0 : below(4)]);
-        if (below(3) == 0)
-                at = add_key(text, at, "sender", random_party(world));
-        else if (below(6) == 0)
-                at = add_key(text, at, "destination", random_party(world));
-        if (below(2) == 0)
-                at = add_key(text, at, "interface", PICK(interfaces));
-        if (below(2) == 0)
-                at = add_key(text, at, "member", PICK(members));
-        if (below(4) == 0)
-                at = add_key(text, at, "path", random_path(world));
-        else if (below(4) == 0)
-                at = add_key(text, at, "path_namespace", random_path(world));
-        if (below(5) == 0)
-                at = add_key(text, at, "eavesdrop", below(4) ? "true" : "false");
-        if (below(2) == 0)
-                add_args(text, at);
+        for (unsigned i = 0; i < ACTORS; i++)
+                parties.unique[i] = world->actors[i]->endpoint.unique_name;
+        return parties;
 }
 
 static void add_rule(World *world)
@@ -143,12 +46,15 @@ static void add_rule(World *world)
 
         if (world->n_rules == RULES_MAX)
                 return;
-        if (world->n_rules > 0 && below(8) == 0) /* one more of an old one, or an equal one */
-                memcpy(rule->text, world->rules[below(world->n_rules)].text, sizeof(rule->text));
+        if (world->n_rules > 0 &&
+            matches_generate_below(8) == 0) /* one more of an old one, or an equal one */
+                memcpy(rule->text, world->rules[matches_generate_below(world->n_rules)].text,
+                       sizeof(rule->text));
         else
-                make_rule_text(world, rule->text);
-        rule->actor = below(ACTORS);
-        if (matchrule_parse(text_from(rule->text), rule->scratch, &rule->rule, NULL) != MATCHRULE_OK)
+                matches_generate_rule(uniques(world), rule->text);
+        rule->actor = matches_generate_below(ACTORS);
+        if (matchrule_parse(text_from(rule->text), rule->scratch, &rule->rule, NULL) !=
+            MATCHRULE_OK)
                 return; /* a destination or sender that is no bus name */
         assert_int_equal(actor_add_rule(world->actors[rule->actor], rule->text), RULES_OK);
         world->n_rules++;
@@ -173,26 +79,27 @@ static void remove_rule(World *world)
 
         if (world->n_rules == 0)
                 return;
-        i = below(world->n_rules);
-        assert_int_equal(actor_remove_rule(world->actors[world->rules[i].actor],
-                                           world->rules[i].text),
-                         RULES_OK);
+        i = matches_generate_below(world->n_rules);
+        assert_int_equal(
+                actor_remove_rule(world->actors[world->rules[i].actor], world->rules[i].text),
+                RULES_OK);
         forget_rule(world, i);
 }
 
 static void change_owner(World *world)
 {
-        const uint32_t flags = NAMES_ALLOW_REPLACEMENT | NAMES_REPLACE_EXISTING | NAMES_DO_NOT_QUEUE;
-        unsigned name = below(MODEL_NAMES);
-        Actor *actor = world->actors[below(ACTORS)];
+        const uint32_t flags =
+                NAMES_ALLOW_REPLACEMENT | NAMES_REPLACE_EXISTING | NAMES_DO_NOT_QUEUE;
+        unsigned name = matches_generate_below(MODEL_NAMES);
+        Actor *actor = world->actors[matches_generate_below(ACTORS)];
 
-        if (below(3) == 0) {
-                actor_release(actor, names[name]);
-                if (world->owners[name] && strcmp(world->owners[name],
-                                                  actor->endpoint.unique_name) == 0)
+        if (matches_generate_below(3) == 0) {
+                actor_release(actor, matches_generate_names[name]);
+                if (world->owners[name] &&
+                    strcmp(world->owners[name], actor->endpoint.unique_name) == 0)
                         world->owners[name] = NULL;
         } else {
-                actor_request(actor, names[name], flags);
+                actor_request(actor, matches_generate_names[name], flags);
                 world->owners[name] = actor->endpoint.unique_name;
         }
 }
@@ -200,7 +107,7 @@ static void change_owner(World *world)
 /* One leaves with all its rules and those that name it, and another comes. */
 static void replace_actor(World *world)
 {
-        unsigned who = below(ACTORS);
+        unsigned who = matches_generate_below(ACTORS);
         const char *unique = world->actors[who]->endpoint.unique_name;
 
         for (unsigned i = 0; i < world->n_rules;) {
@@ -221,43 +128,30 @@ static void replace_actor(World *world)
         world->actors[who] = actor_join(world->fixture, who % 2);
 }
 
-static void make_args(ModelMessage *message)
-{
-        static const char *const objects[] = {"/", "/a", "/a/b", "/ab", "/b/c"};
-
-        message->n_args = below(4) == 0 ? below(MODEL_ARGS_MAX) : below(5);
-        for (unsigned i = 0; i < message->n_args; i++) {
-                static const char kinds[] = "sssssoguas";
-
-                message->args[i].type = kinds[below(sizeof(kinds) - 1)];
-                message->args[i].text = message->args[i].type == 'o'   ? PICK(objects)
-                                        : message->args[i].type == 'g' ? "s"
-                                                                       : PICK(texts);
-        }
-}
-
 static ModelMessage make_message(World *world, unsigned *ret_sender, unsigned *ret_recipient,
                                  bool broadcast)
 {
-        ModelMessage message = {.type = RAWMESSAGE_SIGNAL, .names = names, .owners = world->owners};
+        ModelMessage message = {.type = RAWMESSAGE_SIGNAL,
+                                .names = matches_generate_names,
+                                .owners = world->owners};
 
-        *ret_sender = below(ACTORS + 1); /* the last: the bus itself */
+        *ret_sender = matches_generate_below(ACTORS + 1); /* the last: the bus itself */
         *ret_recipient = ACTORS;
-        message.path = random_path(world);
-        message.interface = PICK(interfaces);
-        message.member = PICK(members);
+        message.path = matches_generate_path();
+        message.interface = matches_generate_interface();
+        message.member = matches_generate_member();
         message.sender = *ret_sender == ACTORS ? "org.freedesktop.DBus"
                                                : world->actors[*ret_sender]->endpoint.unique_name;
-        make_args(&message);
+        matches_generate_args(&message);
         if (broadcast)
                 return message;
-        message.type = (uint8_t)(RAWMESSAGE_CALL + below(4));
+        message.type = (uint8_t)(RAWMESSAGE_CALL + matches_generate_below(4));
         if (message.type == RAWMESSAGE_RETURN || message.type == RAWMESSAGE_ERROR)
                 message.path = message.interface = message.member = NULL;
-        else if (message.type == RAWMESSAGE_CALL && below(3) == 0)
+        else if (message.type == RAWMESSAGE_CALL && matches_generate_below(3) == 0)
                 message.interface = NULL;
-        message.destination = random_party(world);
-        *ret_recipient = below(ACTORS + 1); /* the last: not known */
+        message.destination = matches_generate_party(uniques(world));
+        *ret_recipient = matches_generate_below(ACTORS + 1); /* the last: not known */
         if (*ret_recipient < ACTORS)
                 message.recipient = world->actors[*ret_recipient]->endpoint.unique_name;
         return message;
@@ -305,6 +199,16 @@ static void build_message(const ModelMessage *model, Parcel *parcel, Actor *send
         marshal_deinit(&body);
 }
 
+/* Ends the test with the rules of that actor that match. */
+static void report(const World *world, const ModelMessage *model, unsigned who, bool missed)
+{
+        for (unsigned i = 0; i < world->n_rules; i++)
+                if (world->rules[i].actor == who && model_matches(&world->rules[i].rule, model))
+                        print_error("rule %s\n", world->rules[i].text);
+        fail_msg("%s from %s: actor %u %s", model->member ? model->member : "-", model->sender, who,
+                 missed ? "is missed" : "should not get it");
+}
+
 static void compare(World *world, const ModelMessage *model, const RouterThread *thread,
                     unsigned excluded, bool eavesdroppers)
 {
@@ -329,27 +233,21 @@ static void compare(World *world, const ModelMessage *model, const RouterThread 
                 world->n_hits++;
         }
         for (unsigned i = 0; i < ACTORS; i++)
-                if (expected[i] != found[i]) {
-                        for (unsigned j = 0; j < world->n_rules; j++)
-                                if (world->rules[j].actor == i &&
-                                    model_matches(&world->rules[j].rule, model))
-                                        print_error("rule %s\n", world->rules[j].text);
-                        fail_msg("%s from %s: actor %u %s", model->member ? model->member : "-",
-                                 model->sender, i, expected[i] ? "is missed" : "should not get it");
-                }
+                if (expected[i] != found[i])
+                        report(world, model, i, expected[i]);
 }
 
 static void check_message(World *world)
 {
-        const bool broadcast = below(3) != 0;
+        const bool broadcast = matches_generate_below(3) != 0;
         unsigned sender, recipient;
         ModelMessage model = make_message(world, &sender, &recipient, broadcast);
-        RouterThread *thread = &world->fixture->threads[below(2)];
+        RouterThread *thread = &world->fixture->threads[matches_generate_below(2)];
         Actor *from = sender < ACTORS ? world->actors[sender] : NULL;
         MatchQuery query;
         Parcel parcel;
 
-        build_message(&model, &parcel, world->actors[0], below(2));
+        build_message(&model, &parcel, world->actors[0], matches_generate_below(2));
         matches_query(&query, &parcel.incoming.header, incoming_body(&parcel.incoming),
                       from ? &from->endpoint : NULL,
                       recipient < ACTORS ? &world->actors[recipient]->endpoint : NULL);
@@ -365,29 +263,16 @@ static void check_message(World *world)
         parcel_deinit(&parcel, world->actors[0]);
 }
 
-static void make_deep_paths(World *world)
-{
-        size_t at = 0;
-
-        for (unsigned i = 0; i < 240; i++)
-                at += (size_t)snprintf(world->deep[0] + at, sizeof(world->deep[0]) - at, "/%c",
-                                       "ab"[i % 2]);
-        memcpy(world->deep[1], world->deep[0], at - 2); /* its parent */
-        memcpy(world->deep[2], world->deep[0], at);
-        world->deep[2][at - 1] = 'x'; /* its sibling */
-}
-
 static void test_matches_random_agrees_with_the_literal_matcher(void **state)
 {
         World *world = calloc(1, sizeof(*world));
 
         assert_non_null(world);
         world->fixture = *state;
-        make_deep_paths(world);
         for (unsigned i = 0; i < ACTORS; i++)
                 world->actors[i] = actor_join(world->fixture, i % 2);
         while (world->n_pairs < n_pairs_wanted) {
-                unsigned what = below(100);
+                unsigned what = matches_generate_below(100);
 
                 if (what < 12)
                         add_rule(world);
@@ -395,7 +280,7 @@ static void test_matches_random_agrees_with_the_literal_matcher(void **state)
                         remove_rule(world);
                 else if (what < 22)
                         change_owner(world);
-                else if (what < 23 && below(8) == 0)
+                else if (what < 23 && matches_generate_below(8) == 0)
                         replace_actor(world);
                 else
                         check_message(world);
@@ -415,6 +300,6 @@ int main(int argc, char **argv)
         if (argc > 1)
                 n_pairs_wanted = strtoul(argv[1], NULL, 10);
         if (argc > 2)
-                random_state = strtoull(argv[2], NULL, 10) * 2 + 1;
+                matches_generate_begin(strtoull(argv[2], NULL, 10));
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

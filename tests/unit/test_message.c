@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages: where bytes lie, who is charged, places in mailboxes, commit words, vectors; accounts. */
+/* Messages: where bytes lie, who is charged, places in mailboxes, commit words, vectors; accounts.
+ */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,8 +10,13 @@
 /* A signal to :1.9 with a body of one byte array of `size`. */
 static void build(Parcel *parcel, Actor *sender, uint32_t size, uint32_t n_fds)
 {
-        RawHeader header = {.type = RAWMESSAGE_SIGNAL, .serial = 3, .path = "/a", .interface = "a.b",
-                            .member = "M", .destination = ":1.9", .signature = "ay",
+        RawHeader header = {.type = RAWMESSAGE_SIGNAL,
+                            .serial = 3,
+                            .path = "/a",
+                            .interface = "a.b",
+                            .member = "M",
+                            .destination = ":1.9",
+                            .signature = "ay",
                             .unix_fds = n_fds};
         const int fds[] = {0, 1, 2};
         Marshal body;

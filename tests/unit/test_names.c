@@ -23,11 +23,25 @@ static Endpoint *get_owner(RouterFixture *fixture, const char *text) LOCK_UNCHEC
 
 static void test_names_unique_only_canonical_text_is_found(void **state)
 {
-        static const char *const strange[] = {
-                "",     ":",      ":1",     ":1.",     ":1.00",  ":1.01",
-                ":1.+0", ":1.0 ", " :1.0",  ":2.0",    ":1.0.0", ":1.-0",
-                ":1.a", ":1.0a",  "1.0",    ":1.0x10", ":1.18446744073709551616",
-                ":1.99999999999999999999999", ":1.4294967296"};
+        static const char *const strange[] = {"",
+                                              ":",
+                                              ":1",
+                                              ":1.",
+                                              ":1.00",
+                                              ":1.01",
+                                              ":1.+0",
+                                              ":1.0 ",
+                                              " :1.0",
+                                              ":2.0",
+                                              ":1.0.0",
+                                              ":1.-0",
+                                              ":1.a",
+                                              ":1.0a",
+                                              "1.0",
+                                              ":1.0x10",
+                                              ":1.18446744073709551616",
+                                              ":1.99999999999999999999999",
+                                              ":1.4294967296"};
         RouterFixture *fixture = *state;
         Actor *first = actor_join(fixture, 0);
 
@@ -151,7 +165,8 @@ static void test_names_order_is_by_appearance(void **state)
         actor_request(b, "com.example.B", 0);
         actor_release(a, "com.example.Gone");
         actor_release(a, "com.example.A"); /* b follows: the name has been there all the time */
-        LIST_FOREACH(&fixture->router.names.order, node) {
+        LIST_FOREACH(&fixture->router.names.order, node)
+        {
                 Text text = CONTAINER_OF(node, NamesOrder, node)->text;
 
                 assert_true(n < ARRAY_SIZE(expected));

@@ -15,7 +15,6 @@
 #include "broker/base/assert.h"
 #include "broker/sync/counter.h"
 #include "broker/sync/switch.h"
-#include "broker/sync/tally.h"
 #include "broker/sync/qsbr.h"
 
 typedef struct Thing {

@@ -141,7 +141,8 @@ static void test_replies_seal_answers_what_is_owed(void **state)
         assert_int_equal(n_answered, 3);
         assert_int_equal(owed_to(c), 0);
         assert_int_equal(owed_to(a), 1);
-        assert_false(replies_assign(owed, &b->endpoint)); /* too late: the caller's own worker answers */
+        assert_false(
+                replies_assign(owed, &b->endpoint)); /* too late: the caller's own worker answers */
         assert_true(replies_settle(owed));
         replies_unref(&a->thread->pool, owed);
         owed_list_init(&b->endpoint.owed_incoming); /* b lives on, for the teardown */
@@ -232,7 +233,8 @@ static void test_replies_fifty_thousand_outstanding(void **state)
         for (uint32_t i = 1; i <= MANY; i++)
                 call(a, b, i * 64); /* the low bits do not differ */
         assert_int_equal(owed_to(a), MANY);
-        for (uint32_t i = 0; i < MANY; i++) { /* 7919 and 50000 have no common factor: all, shuffled */
+        for (uint32_t i = 0; i < MANY;
+             i++) { /* 7919 and 50000 have no common factor: all, shuffled */
                 assert_true(consume(b, a, serial * 64));
                 serial = (serial + 7919 - 1) % MANY + 1;
         }

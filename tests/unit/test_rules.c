@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AddMatch and RemoveMatch: counting, limits, what goes with whom, and the order of their effects. */
+/* AddMatch and RemoveMatch: counting, limits, what goes with whom, and the order of their effects.
+ */
 #include <string.h>
 
 #include "broker/router/busmessage.h"

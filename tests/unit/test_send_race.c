@@ -10,7 +10,7 @@ static RouterFixture *between_fixture;
 
 static void run_between(void)
 {
-        void (*now)(RouterFixture *fixture) = between;
+        void (*now)(RouterFixture * fixture) = between;
 
         between = NULL;
         if (now)
@@ -168,16 +168,21 @@ static void test_send_race_unique_name_ignores_epochs(void **state)
 /* fds of a message that had to look again and found nobody go back. */
 static void test_send_race_fds_go_back(void **state)
 {
-        RawHeader header = {.type = RAWMESSAGE_SIGNAL, .serial = 3, .path = "/a", .interface = "a.b",
-                            .member = "Fds", .destination = "com.example.X", .unix_fds = 2};
+        RawHeader header = {.type = RAWMESSAGE_SIGNAL,
+                            .serial = 3,
+                            .path = "/a",
+                            .interface = "a.b",
+                            .member = "Fds",
+                            .destination = "com.example.X",
+                            .unix_fds = 2};
         const int fds[] = {0, 1};
         Parcel parcel;
 
         begin(state, release_name);
         parcel_init(&parcel, cast.sender, &header, NULL, fds);
-        assert_int_equal(send_unicast(cast.sender->thread, &cast.sender->endpoint,
-                                      &parcel.incoming),
-                         SEND_NO_OWNER);
+        assert_int_equal(
+                send_unicast(cast.sender->thread, &cast.sender->endpoint, &parcel.incoming),
+                SEND_NO_OWNER);
         assert_non_null(parcel.incoming.fds);
         assert_int_equal(counter_read(&cast.sender->endpoint.account->fds), 0);
         assert_int_equal(counter_read(&cast.first->endpoint.queued_fds), 0);
@@ -227,8 +232,9 @@ static void replace_rule_of_first(RouterFixture *fixture)
         actor_remove_rule(cast.first, "member=M");
 }
 
-/* Ordering contract, e: nothing is missed while a rule is replaced by one that overlaps it, although
- * the look-up passed the new one's place before it came and the old one's after it went. */
+/* Ordering contract, e: nothing is missed while a rule is replaced by one that overlaps it,
+ * although the look-up passed the new one's place before it came and the old one's after it went.
+ */
 static void test_send_race_rule_is_replaced_during_the_look_up(void **state)
 {
         begin(state, NULL);

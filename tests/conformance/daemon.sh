@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The daemon under test, as DBUS_TEST_DAEMON wants it: runs $RINGBUS_DAEMON, gives ringbus the
+# options that RINGBUS_TEST_IO and RINGBUS_TEST_WORKERS ask for, and appends the status it ended
+# with to $RINGBUS_STATUS_FILE: the test program kills the daemon and does not look.
+: "${RINGBUS_DAEMON:?set it to the path of a bus daemon}"
+: "${RINGBUS_STATUS_FILE:?run-installed.sh sets it}"
+if [ "${RINGBUS_DAEMON##*/}" = ringbus ]; then
+        [ -n "${RINGBUS_TEST_IO:-}" ] && set -- "$@" "--io=$RINGBUS_TEST_IO"
+        [ -n "${RINGBUS_TEST_WORKERS:-}" ] && set -- "$@" "--workers=$RINGBUS_TEST_WORKERS"
+fi
+
+# A short test may end before this shell knows the daemon's id: then the signal is passed on later.
+daemon=
+is_told_to_end=
+end_daemon() {
+        is_told_to_end=yes
+        [ -z "$daemon" ] || kill -TERM "$daemon" 2>/dev/null
+}
+trap end_daemon TERM
+
+"$RINGBUS_DAEMON" "$@" &
+daemon=$!
+[ -z "$is_told_to_end" ] || kill -TERM "$daemon"
+wait "$daemon"
+status=$?
+# A signal interrupts the wait; the daemon's own status is that of the last one.
+while kill -0 "$daemon" 2>/dev/null; do
+        wait "$daemon"
+        status=$?
+done
+echo "$status" >>"$RINGBUS_STATUS_FILE"
+exit "$status"

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# run-installed.sh PROGRAM SUBTEST: runs one subtest of the reference's test suite, as Debian's
+# package dbus-tests installs it, against $RINGBUS_DAEMON: as a session bus with the configuration
+# of the system (/usr/share/dbus-1/session.conf). `PROGRAM -l` prints the subtests. Passes only if
+# the subtest passed (a skipped one did not) and each daemon it started ended with status 0.
+# RINGBUS_TEST_SUITE is the folder of the programs, if they are not where Debian has them.
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+suite=${RINGBUS_TEST_SUITE:-/usr/lib/dbus-1.0/installed-tests/dbus}
+limit_s=100
+end_s=60
+
+if [ $# -ne 2 ]; then
+        echo "usage: $0 PROGRAM SUBTEST" >&2
+        exit 2
+fi
+program=$suite/$1
+subtest=$2
+if [ ! -x "$program" ]; then
+        echo "FAILED: there is no $program: install the Debian package dbus-tests" >&2
+        exit 1
+fi
+
+scratch=$(mktemp -d) || exit 1
+group=
+
+# What a failed test leaves behind is in its process group, a daemon for example.
+finish() {
+        [ -z "$group" ] || kill -KILL -- "-$group" 2>/dev/null
+        rm -rf "$scratch"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+fail() {
+        echo "FAILED: $program -p $subtest: $*" >&2
+        cat "$scratch/log" >&2
+        exit 1
+}
+
+# Waits until every daemon of the test has left its status.
+await_daemons() {
+        local tries
+        for ((tries = 0; tries < end_s * 20; tries++)); do
+                [ -s "$scratch/status" ] && ! kill -0 -- "-$group" 2>/dev/null && return
+                sleep 0.05
+        done
+        fail "a daemon did not end within $end_s s"
+}
+
+unset DBUS_SESSION_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS DBUS_TEST_DAEMON_ADDRESS \
+        DBUS_TEST_DATA DBUS_TEST_EXEC DBUS_TEST_HOMEDIR LISTEN_FDS LISTEN_PID NOTIFY_SOCKET
+mkdir -m 0700 "$scratch/runtime"
+export XDG_RUNTIME_DIR=$scratch/runtime
+export RINGBUS_STATUS_FILE=$scratch/status
+export DBUS_TEST_DAEMON=$here/daemon.sh
+
+set -m
+timeout --foreground --kill-after=5 "$limit_s" "$program" --tap -p "$subtest" \
+        >"$scratch/log" 2>&1 </dev/null &
+group=$!
+set +m
+wait "$group"
+status=$?
+[ "$status" -eq 0 ] || fail "status $status (124: still running after $limit_s s)"
+[ "$(grep -c '^ok ' "$scratch/log")" -eq 1 ] || fail "not exactly one subtest passed"
+grep -qE "^ok 1 -? ?$subtest\$" "$scratch/log" || fail "it did not pass; skipped?"
+await_daemons
+if grep -qvx 0 "$scratch/status"; then
+        fail "a daemon ended with status $(grep -vx 0 "$scratch/status" | head -n 1)"
+fi
+cat "$scratch/log"

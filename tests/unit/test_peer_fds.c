@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* File descriptors: alone on the way out, with their message on the way in. */
+#include <unistd.h>
+
+#include "tests/unit/peer_tests.h"
+
+/* A message with fds goes out by itself, and the next one only when it has been read. */
+static void test_peer_fds_travel_alone(void **state)
+{
+        enum { MANY = 20 };
+        PeerFixture *fixture = *state;
+        Remote *sender = remote_new(fixture, 0, true), *receiver = remote_new(fixture, 1, true);
+
+        remote_hello(sender);
+        remote_hello(receiver);
+        for (uint32_t i = 0; i < MANY; i++) {
+                Marshal bytes;
+
+                marshal_init(&bytes, false);
+                seen_add_signal(&bytes, 2 * i + 10, ":1.1", 3, i % 3);
+                seen_add_signal(&bytes, 2 * i + 11, ":1.1", 3, 0);
+                assert_int_equal(remote_write(sender, bytes.data, bytes.size, i % 3), bytes.size);
+                marshal_deinit(&bytes);
+        }
+        peer_fixture_settle(fixture, 10);
+        for (uint32_t i = 0; i < 2 * MANY; i++) {
+                const RawMessage *message = remote_await(receiver);
+
+                assert_int_equal(message->serial, i + 10);
+                assert_int_equal(message->unix_fds, i % 2 ? 0 : i / 2 % 3);
+        }
+        assert_int_equal(receiver->n_fds, 19); /* 0 1 2 0 1 2 ... */
+        assert_int_equal(receiver->n_reads_with_fds, 13);
+        assert_int_equal(counter_read(&sender->peer->endpoint.account->fds), 0);
+        remote_free(sender);
+        remote_free(receiver);
+}
+
+/* At most one message with fds lies unread in a socket. */
+static void test_peer_fds_wait_for_a_reader(void **state)
+{
+        PeerFixture *fixture = *state;
+        Remote *sender = remote_new(fixture, 0, true), *receiver = remote_new(fixture, 0, true);
+        unsigned n;
+
+        remote_hello(sender);
+        remote_hello(receiver);
+        for (uint32_t i = 0; i < 10; i++) {
+                Marshal bytes;
+
+                marshal_init(&bytes, false);
+                seen_add_signal(&bytes, i + 10, ":1.1", 3, 2);
+                assert_int_equal(remote_write(sender, bytes.data, bytes.size, 2), bytes.size);
+                marshal_deinit(&bytes);
+        }
+        peer_fixture_settle(fixture, 50);
+        n = fixture->shards[0].n_parked;
+        assert_int_equal(n, 1);
+        assert_in_range(counter_read(&receiver->peer->endpoint.queued_fds), 18, 20);
+        for (uint32_t i = 0; i < 10; i++)
+                assert_int_equal(remote_await(receiver)->serial, i + 10);
+        assert_int_equal(receiver->n_fds, 20);
+        PEER_FIXTURE_UNTIL(fixture, fixture->shards[0].n_parked == 0);
+        remote_free(sender);
+        remote_free(receiver);
+}
+
+/* fds that no message claims, or that did not come. */
+static void test_peer_fds_must_have_come(void **state)
+{
+        PeerFixture *fixture = *state;
+        Remote *remote = remote_new(fixture, 0, true);
+        Seen seen = {0};
+        Marshal bytes;
+
+        fixture->on_message = seen_note;
+        fixture->context = &seen;
+        marshal_init(&bytes, false);
+        seen_add_signal(&bytes, 1, ":1.9", 3, 2);
+        assert_int_equal(remote_write(remote, bytes.data, bytes.size, 3), bytes.size);
+        PEER_FIXTURE_UNTIL(fixture, seen.n == 1);
+        assert_int_equal(remote->peer->input.n_fds, 1); /* stays in the queue */
+        assert_int_equal(remote_write(remote, bytes.data, bytes.size, 0), bytes.size);
+        PEER_FIXTURE_UNTIL(fixture, (remote_pump(remote), remote->ended));
+        assert_int_equal(seen.n, 1);
+        marshal_deinit(&bytes);
+        remote_free(remote);
+}
+
+/* fds that wait for their message do so for a limited time, */
+static void test_peer_fds_without_message_time_out(void **state)
+{
+        PeerFixture *fixture = *state;
+        Remote *remote = remote_new(fixture, 0, true);
+        Marshal bytes;
+
+        fixture->root->limits.pending_fd_timeout_ms = 50;
+        remote_hello(remote);
+        marshal_init(&bytes, false);
+        seen_add_signal(&bytes, 9, ":1.0", 3, 0);
+        assert_int_equal(remote_write(remote, bytes.data, bytes.size, 1), bytes.size);
+        PEER_FIXTURE_UNTIL(fixture, (remote_pump(remote), remote->ended));
+        marshal_deinit(&bytes);
+        remote_free(remote);
+}
+
+/* also those that came with Hello, or before it through the gate. */
+static void test_peer_fds_before_hello_time_out(void **state)
+{
+        PeerFixture *fixture = *state;
+        RawHeader hello = {.type = RAWMESSAGE_CALL,
+                           .serial = 1,
+                           .path = "/",
+                           .member = "Hello",
+                           .destination = "org.freedesktop.DBus"};
+        Remote *with, *before;
+        int fd = dup(0);
+        Marshal bytes;
+
+        fixture->root->limits.pending_fd_timeout_ms = 50;
+        marshal_init(&bytes, false);
+        rawmessage_build(&hello, NULL, &bytes);
+        with = remote_new(fixture, 0, true);
+        before = remote_new_with(fixture, 0, true, &(RemoteStart){bytes.data, bytes.size, &fd, 1});
+        assert_int_equal(remote_write(with, bytes.data, bytes.size, 1), bytes.size);
+        PEER_FIXTURE_UNTIL(fixture, (remote_pump(with), with->ended));
+        PEER_FIXTURE_UNTIL(fixture, (remote_pump(before), before->ended));
+        marshal_deinit(&bytes);
+        remote_free(with);
+        remote_free(before);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                PEER_TEST(test_peer_fds_travel_alone),
+                PEER_TEST(test_peer_fds_wait_for_a_reader),
+                PEER_TEST(test_peer_fds_must_have_come),
+                PEER_TEST(test_peer_fds_without_message_time_out),
+                PEER_TEST(test_peer_fds_before_hello_time_out),
+        };
+
+        return peer_tests_run("peer fds", tests, ARRAY_SIZE(tests));
+}
