@@ -14,8 +14,8 @@
 typedef struct Credentials {
         uid_t uid;
         gid_t gid;
-        pid_t pid;          /* a label, never a key for decisions; 0: unknown */
-        gid_t *groups;      /* sorted, unique, the primary gid included; NULL: not known */
+        pid_t pid;     /* a label, never a key for decisions; 0: unknown */
+        gid_t *groups; /* sorted, unique, the primary gid included; NULL: not known */
         size_t n_groups;
         char *security_label; /* SO_PEERSEC without trailing NULs; NULL: none */
         size_t security_label_size;

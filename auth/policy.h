@@ -3,8 +3,8 @@
 #define RINGBUS_AUTH_POLICY_H
 
 /*
- * Policy: who may send what to whom. Immutable; hangs on the router's one root, which is loaded once
- * per message. So far there is one policy, "allow everything", which is what a session bus's
+ * Policy: who may send what to whom. Immutable; hangs on the router's one root, which is loaded
+ * once per message. So far there is one policy, "allow everything", which is what a session bus's
  * configuration says; the configuration reader refuses any other by name.
  */
 

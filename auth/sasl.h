@@ -34,9 +34,9 @@ typedef enum SaslState {
 } SaslState;
 
 typedef enum SaslResult {
-        SASL_CONTINUE,      /* send the reply (it may be empty) and go on */
-        SASL_AUTHENTIC,     /* BEGIN: no reply; what follows are messages */
-        SASL_CLOSE,         /* send the reply if there is one, then close */
+        SASL_CONTINUE,  /* send the reply (it may be empty) and go on */
+        SASL_AUTHENTIC, /* BEGIN: no reply; what follows are messages */
+        SASL_CLOSE,     /* send the reply if there is one, then close */
 } SaslResult;
 
 typedef struct SaslOptions {

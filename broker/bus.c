@@ -304,13 +304,14 @@ static void bus_log_counters(Bus *bus)
                 WorkerCounters c;
 
                 worker_read_counters(bus->workers[i], &c);
-                log_notice("worker %u: connections=%llu routed=%llu deliveries=%llu flushes=%llu "
-                           "dropped=%llu invalid=%llu kernel_entries=%llu receives=%llu sleeps=%llu",
-                           i, (unsigned long long)c.peers, (unsigned long long)c.routed,
-                           (unsigned long long)c.deliveries, (unsigned long long)c.flushes,
-                           (unsigned long long)c.dropped, (unsigned long long)c.closed_invalid,
-                           (unsigned long long)c.kernel_entries, (unsigned long long)c.receives,
-                           (unsigned long long)c.sleeps);
+                log_notice(
+                        "worker %u: connections=%llu routed=%llu deliveries=%llu flushes=%llu "
+                        "dropped=%llu invalid=%llu kernel_entries=%llu receives=%llu sleeps=%llu",
+                        i, (unsigned long long)c.peers, (unsigned long long)c.routed,
+                        (unsigned long long)c.deliveries, (unsigned long long)c.flushes,
+                        (unsigned long long)c.dropped, (unsigned long long)c.closed_invalid,
+                        (unsigned long long)c.kernel_entries, (unsigned long long)c.receives,
+                        (unsigned long long)c.sleeps);
         }
 }
 

@@ -26,6 +26,7 @@ _Noreturn void assert_failed(const char *expression, const char *file, int line)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The struct that contains `member`, from a pointer to the member. */
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member)                                                        \
+        ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

@@ -104,7 +104,7 @@ static inline void list_move_all(List *to, List *from)
 
 /* The node may be removed inside the loop; its successor may not. */
 #define LIST_FOREACH(list, node)                                                                   \
-        for (ListNode *node = (list)->head.next, *node##_next = node->next;                        \
-             node != &(list)->head; node = node##_next, node##_next = node->next)
+        for (ListNode *node = (list)->head.next, *node##_next = node->next; node != &(list)->head; \
+             node = node##_next, node##_next = node->next)
 
 #endif

@@ -7,7 +7,12 @@
  * called from any thread; a line is written by one write(2), so lines do not interleave.
  */
 
-typedef enum LogLevel { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_DEBUG } LogLevel;
+typedef enum LogLevel {
+        LOG_LEVEL_ERROR,
+        LOG_LEVEL_WARNING,
+        LOG_LEVEL_NOTICE,
+        LOG_LEVEL_DEBUG
+} LogLevel;
 
 /* Lines above `level` are dropped. Default: LOG_LEVEL_NOTICE. Call before threads exist. */
 void log_set_level(LogLevel level);

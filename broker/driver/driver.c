@@ -142,8 +142,7 @@ void driver_push_error(RouterThread *thread, Endpoint *to, uint32_t serial, cons
         va_start(args, format);
         vsnprintf(text, sizeof(text), format, args);
         va_end(args);
-        driver_push(thread, to,
-                    busmessage_error(thread, to, serial, name, text_from(text)));
+        driver_push(thread, to, busmessage_error(thread, to, serial, name, text_from(text)));
 }
 
 /* The method, and whether its interface exists at this path at all. */

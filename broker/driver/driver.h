@@ -4,8 +4,8 @@
 
 /*
  * The driver: the bus itself as a peer, "org.freedesktop.DBus". Methods are tables, one file per
- * group; each runs synchronously on the caller's worker, so it acts in order with the caller's other
- * messages. Specification: "Message Bus Messages".
+ * group; each runs synchronously on the caller's worker, so it acts in order with the caller's
+ * other messages. Specification: "Message Bus Messages".
  */
 
 #include "broker/driver/environment.h"

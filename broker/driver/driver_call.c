@@ -31,8 +31,7 @@ void driver_write_nothing(Writer *writer, const void *context)
 }
 
 Message *driver_build_reply(DriverCall *call, const char *signature,
-                            void (*write)(Writer *writer, const void *context),
-                            const void *context)
+                            void (*write)(Writer *writer, const void *context), const void *context)
 {
         WriterHeader header = {.type = FRAME_TYPE_METHOD_RETURN,
                                .sender = BUSMESSAGE_BUS_NAME,

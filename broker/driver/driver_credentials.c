@@ -5,8 +5,8 @@
 
 #include "broker/driver/driver_private.h"
 
-/* The peer behind a name, with a reference; NULL: the bus itself, or nobody (then the error has been
- * sent and *ret_failed is set). */
+/* The peer behind a name, with a reference; NULL: the bus itself, or nobody (then the error has
+ * been sent and *ret_failed is set). */
 static Peer *driver_find_peer(DriverCall *call, Text name, const char *what, bool *ret_failed)
 {
         Names *names = &call->driver->router->names;
@@ -124,8 +124,7 @@ static void driver_reply_credentials(DriverCall *call, const Credentials *creden
                                .destination = endpoint_name(call->caller),
                                .signature = TEXT("a{sv}"),
                                .n_unix_fds = fds ? 1 : 0};
-        Message *message =
-                busmessage_build(call->thread, &header, driver_write_credentials, &what);
+        Message *message = busmessage_build(call->thread, &header, driver_write_credentials, &what);
 
         if (message && fds) {
                 fds[0] = pidfd;

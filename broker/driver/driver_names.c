@@ -81,7 +81,7 @@ static void driver_write_names(Writer *writer, const void *context)
         writer_open_array(writer, 's');
         writer_string(writer, BUSMESSAGE_BUS_NAME);
         LIST_FOREACH(&names->order, node)
-                writer_string(writer, CONTAINER_OF(node, NamesOrder, node)->text);
+        writer_string(writer, CONTAINER_OF(node, NamesOrder, node)->text);
         writer_close_array(writer);
 }
 
@@ -114,8 +114,7 @@ static void driver_write_queue(Writer *writer, const void *context)
 
         writer_open_array(writer, 's');
         LIST_FOREACH(&name->queue, node)
-                writer_string(writer,
-                              endpoint_name(CONTAINER_OF(node, NameOwner, queue_node)->endpoint));
+        writer_string(writer, endpoint_name(CONTAINER_OF(node, NameOwner, queue_node)->endpoint));
         writer_close_array(writer);
 }
 
@@ -143,8 +142,8 @@ void driver_name_has_owner(DriverCall *call)
         Text name = driver_read_string(call);
 
         lock_acquire(&names->lock);
-        driver_reply_bool(call, text_equal(name, BUSMESSAGE_BUS_NAME) ||
-                                        names_get_owner(names, name));
+        driver_reply_bool(call,
+                          text_equal(name, BUSMESSAGE_BUS_NAME) || names_get_owner(names, name));
         lock_release(&names->lock);
 }
 

@@ -35,7 +35,7 @@ typedef struct DriverMethod {
 
 typedef struct DriverInterface {
         const char *name;
-        bool any_path; /* else it exists at /org/freedesktop/DBus only */
+        bool any_path;               /* else it exists at /org/freedesktop/DBus only */
         const DriverMethod *methods; /* ends with a NULL name */
         const char *further;         /* properties and signals for introspection, or NULL */
 } DriverInterface;

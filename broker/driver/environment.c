@@ -20,14 +20,15 @@ void environment_init(Environment *environment)
 void environment_deinit(Environment *environment)
 {
         LIST_FOREACH(&environment->variables, node)
-                alloc_free(CONTAINER_OF(node, EnvironmentVariable, node));
+        alloc_free(CONTAINER_OF(node, EnvironmentVariable, node));
         list_init(&environment->variables);
         lock_deinit(&environment->lock);
 }
 
 static EnvironmentVariable *environment_find(Environment *environment, Text key)
 {
-        LIST_FOREACH(&environment->variables, node) {
+        LIST_FOREACH(&environment->variables, node)
+        {
                 EnvironmentVariable *variable = CONTAINER_OF(node, EnvironmentVariable, node);
 
                 if (variable->key_size == key.size &&

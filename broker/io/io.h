@@ -14,7 +14,8 @@
  *
  *      io_wait(io, timeout, may_sleep);    submit, wait, reap: send completions are handed to
  *                                          on_sent() from inside
- *      while (io_next(io, &received))      receives, oldest first; stop early when a budget is spent
+ *      while (io_next(io, &received))      receives, oldest first; stop early when a budget is
+ * spent
  *              ...                         and come back after an io_wait(io, 0)
  *      io_send(...)                        queued; goes out with the next io_wait() or io_submit()
  */
@@ -31,7 +32,7 @@ typedef struct Io Io;
 typedef enum IoBackend { IO_BACKEND_URING, IO_BACKEND_EPOLL } IoBackend;
 
 enum {
-        IO_FDS_MAX = 253,          /* SCM_MAX_FD: most fds that one recvmsg can return */
+        IO_FDS_MAX = 253,           /* SCM_MAX_FD: most fds that one recvmsg can return */
         IO_BUFFER_SIZE = 16 * 1024, /* payload bytes of a receive buffer, at least */
         IO_IOVECS_MAX = 1024,       /* IOV_MAX: per send */
 };
@@ -50,9 +51,9 @@ typedef struct IoBuffer {
 
 /* A socket as its home Io knows it; embedded in a peer. Zero-initialised, then io_add(). */
 typedef struct IoSocket {
-        int fd;              /* borrowed from the peer, which closes it after io_remove() */
-        bool with_fds;       /* NEGOTIATE_UNIX_FD was agreed: leave room for control data */
-        uint32_t n_fds_max;  /* with_fds: room for this many fds in one receive (<= IO_FDS_MAX) */
+        int fd;             /* borrowed from the peer, which closes it after io_remove() */
+        bool with_fds;      /* NEGOTIATE_UNIX_FD was agreed: leave room for control data */
+        uint32_t n_fds_max; /* with_fds: room for this many fds in one receive (<= IO_FDS_MAX) */
         bool added;
         bool receiving;      /* between io_receive*() and the completion with `ended` */
         bool stopping;       /* io_stop() was called and `ended` has not come yet */
@@ -107,7 +108,7 @@ typedef struct IoOptions {
         IoHandlers handlers;
 } IoOptions;
 
-typedef struct IoCounters { /* written by the owner only */
+typedef struct IoCounters {      /* written by the owner only */
         uint64_t kernel_entries; /* io_uring_enter(2), or every system call of the epoll backend */
         uint64_t sends;          /* sendmsg requests */
         uint64_t receives;       /* receive completions with data */
@@ -135,7 +136,8 @@ int io_add(Io *io, IoSocket *socket);
  */
 void io_remove(Io *io, IoSocket *socket);
 
-/* Starts to receive whatever comes, until stopped, ended or failed. ENOBUFS is dealt with inside. */
+/* Starts to receive whatever comes, until stopped, ended or failed. ENOBUFS is dealt with inside.
+ */
 void io_receive(Io *io, IoSocket *socket);
 
 /* Receives once, at most `size` bytes, into `data`, which stays valid until the completion. */

@@ -14,10 +14,10 @@
 typedef enum ProbeWish { PROBE_AUTO, PROBE_URING, PROBE_EPOLL } ProbeWish;
 
 typedef struct Probe {
-        IoBackend backend; /* the choice */
-        int uring_error;   /* 0: io_uring can serve; else -errno of what failed */
-        char reason[256];  /* why io_uring cannot serve, naming cause and remedy; "" if it can */
-        uint32_t features; /* IORING_FEAT_* as the kernel reports them */
+        IoBackend backend;  /* the choice */
+        int uring_error;    /* 0: io_uring can serve; else -errno of what failed */
+        char reason[256];   /* why io_uring cannot serve, naming cause and remedy; "" if it can */
+        uint32_t features;  /* IORING_FEAT_* as the kernel reports them */
         char details[1024]; /* lines "name: yes/no" of the optional features looked for */
 } Probe;
 

@@ -24,9 +24,9 @@ struct Account {
         Switch paused;
         Counter bytes;
         Counter fds;
-        Cell owner;                      /* the peer's own pointer, NULL once it left */
-        void (*resume)(void *owner);     /* any thread: the account fell below its limits */
-        uint64_t bytes_max;              /* pause above */
+        Cell owner;                  /* the peer's own pointer, NULL once it left */
+        void (*resume)(void *owner); /* any thread: the account fell below its limits */
+        uint64_t bytes_max;          /* pause above */
         uint64_t fds_max;
 };
 

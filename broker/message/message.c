@@ -47,8 +47,8 @@ Message *message_new_relay(Pool *pool, Incoming *incoming, Text sender, unsigned
         const uint32_t header_size = stamp_size(incoming->data, header, sender);
         const uint32_t body_size = header->frame.body_size;
         /* Bytes that nobody counts references to, such as the gate's, are copied in any case. */
-        const bool inside = own || body_size <= MESSAGE_COPY_MAX ||
-                            (!incoming->buffer && !incoming->blob);
+        const bool inside =
+                own || body_size <= MESSAGE_COPY_MAX || (!incoming->buffer && !incoming->blob);
         Message *message = message_new_block(
                 pool, inside ? (size_t)header_size + body_size : header_size, n_deliveries);
 

@@ -76,8 +76,7 @@ int peer_new(Shard *shard, Router *router, const PeerOptions *options, Peer **re
         peer->input.timer.fire = peer_time_out;
         peer->input.socket.fd = options->fd;
         peer->input.socket.with_fds = options->passes_fds;
-        peer->input.socket.n_fds_max =
-                (uint32_t)router_root(router)->limits.max_message_unix_fds;
+        peer->input.socket.n_fds_max = (uint32_t)router_root(router)->limits.max_message_unix_fds;
         if (peer->input.socket.n_fds_max > IO_FDS_MAX)
                 peer->input.socket.n_fds_max = IO_FDS_MAX;
         endpoint->slot = names_take_slot(&router->names);

@@ -54,8 +54,8 @@ struct Peer {
                 unsigned fds_capacity;
                 uint64_t budget_turn;
                 size_t budget_used;
-                bool closing;  /* nothing more is parsed */
-                bool ended;    /* end of stream: parse what is held, then leave */
+                bool closing; /* nothing more is parsed */
+                bool ended;   /* end of stream: parse what is held, then leave */
                 bool left;
                 bool complete; /* Hello succeeded, or the gate was told otherwise */
         } input;
@@ -63,7 +63,7 @@ struct Peer {
         /* Output: duty holder. */
         struct PeerOutput {
                 IoSend send;
-                ssize_t result; /* of the send that has completed */
+                ssize_t result;  /* of the send that has completed */
                 Peer *next_sent; /* on Shard.sent_first */
                 Delivery *first;
                 Delivery *last;
@@ -117,7 +117,10 @@ void peer_flush(Shard *shard, Peer *peer);
 /* Duty holder: the send has completed with output.result. */
 void peer_handle_sent(Shard *shard, Peer *peer);
 
-/* Input files' own. */
+/* Between the files of the input side. */
+void peer_refuse(Peer *peer);    /* a violation of the wire format ends this one connection */
+void peer_watch_fds(Peer *peer); /* arms or disarms the timer of fds without their message */
+void peer_finish_assembly(Peer *peer);
 void peer_leave(Peer *peer);
 void peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);
 void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Output: one sendmsg with everything a receiver is owed. First without waiting: a short count comes
- * back at once. What remains then is copied out of receive buffers, so that a slow reader pins none,
- * and sent with a request that waits for room. Exactly one send is in flight per socket.
+ * Output: one sendmsg with everything a receiver is owed. First without waiting: a short count
+ * comes back at once. What remains then is copied out of receive buffers, so that a slow reader
+ * pins none, and sent with a request that waits for room. Exactly one send is in flight per socket.
  *
  * A message with fds goes out alone, and only when the one before it has been read: fds in flight
  * count against the broker's own user, and one client that does not read could otherwise stop all
@@ -18,10 +18,10 @@
 #include "broker/peer/peer.h"
 
 enum {
-        WAITING_IOVECS = 64,               /* of a send that waits for room */
-        RETRY_NS_MIN = 50 * 1000,          /* fds: 50 us, doubling, */
-        RETRY_NS_MAX = 100 * 1000 * 1000,  /* to 100 ms */
-        UNREAD_MAX = 128,                  /* SIOCOUTQ counts a drained socket's own skb */
+        WAITING_IOVECS = 64,              /* of a send that waits for room */
+        RETRY_NS_MIN = 50 * 1000,         /* fds: 50 us, doubling, */
+        RETRY_NS_MAX = 100 * 1000 * 1000, /* to 100 ms */
+        UNREAD_MAX = 128,                 /* SIOCOUTQ counts a drained socket's own skb */
 };
 
 /* Appends what waits in the mailbox to the remainder. */

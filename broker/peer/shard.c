@@ -88,8 +88,7 @@ void shard_count_message(Shard *shard, uint32_t size)
                 shard_flush(shard);
                 shard->n_batches++;
         }
-        if (++shard->n_since_quiescent >= SHARD_BATCH_MESSAGES ||
-            size > MESSAGE_COPY_MAX) {
+        if (++shard->n_since_quiescent >= SHARD_BATCH_MESSAGES || size > MESSAGE_COPY_MAX) {
                 shard->n_since_quiescent = 0;
                 qsbr_quiescent();
         }

@@ -17,10 +17,10 @@ typedef struct Peer Peer;
 typedef struct Shard Shard;
 
 enum {
-        SHARD_BATCH_MESSAGES = 64,       /* flush after so many messages */
-        SHARD_BATCH_BYTES = 256 * 1024,  /* or bytes */
-        SHARD_PEER_BUDGET = 256 * 1024,  /* bytes of one peer's input per turn */
-        SHARD_IOVECS = 4096,             /* scratch for one submission */
+        SHARD_BATCH_MESSAGES = 64,      /* flush after so many messages */
+        SHARD_BATCH_BYTES = 256 * 1024, /* or bytes */
+        SHARD_PEER_BUDGET = 256 * 1024, /* bytes of one peer's input per turn */
+        SHARD_IOVECS = 4096,            /* scratch for one submission */
 };
 
 typedef struct ShardHandlers {
@@ -42,7 +42,7 @@ struct Shard {
         uint64_t now_ns; /* read once a turn */
         List peers;      /* Peer.shard_node */
         unsigned n_peers;
-        List over_budget; /* Peer.budget_node: go on in the next turn */
+        List over_budget;       /* Peer.budget_node: go on in the next turn */
         StackNode *uncommitted; /* endpoints whose next message is not committed yet */
         unsigned batch_messages;
         unsigned batch_bytes;
@@ -53,9 +53,9 @@ struct Shard {
         unsigned n_since_quiescent;
         struct iovec iovecs[SHARD_IOVECS]; /* of sends queued since the last submission */
         unsigned n_iovecs;
-        unsigned n_sends_open; /* sends whose completion has not been handled */
-        unsigned n_parked;     /* duties that wait for a retry timer of this shard */
-        Tally n_flushes;       /* sendmsg requests made */
+        unsigned n_sends_open;  /* sends whose completion has not been handled */
+        unsigned n_parked;      /* duties that wait for a retry timer of this shard */
+        Tally n_flushes;        /* sendmsg requests made */
         Tally n_closed_invalid; /* connections ended for what they sent */
 };
 

@@ -41,7 +41,8 @@ static void activation_free(RouterThread *thread, ActivationWaiting *waiting)
 
 static bool activation_sender_left(const Router *router, const ActivationWaiting *waiting)
 {
-        TABLE_FOREACH_MATCH(&router->names.unique, names_hash_id(waiting->sender_id), cursor) {
+        TABLE_FOREACH_MATCH(&router->names.unique, names_hash_id(waiting->sender_id), cursor)
+        {
                 if (CONTAINER_OF(cursor.node, Endpoint, unique_node)->id == waiting->sender_id)
                         return false;
         }
@@ -52,7 +53,8 @@ void activation_deliver(Step *step, Name *name, Endpoint *owner)
 {
         RouterThread *thread = step->thread;
 
-        LIST_FOREACH(&name->waiting, node) {
+        LIST_FOREACH(&name->waiting, node)
+        {
                 ActivationWaiting *waiting = CONTAINER_OF(node, ActivationWaiting, node);
                 bool skip = activation_sender_left(thread->router, waiting);
 
@@ -79,13 +81,14 @@ void activation_discard(RouterThread *thread)
 
 void activation_fail(RouterThread *thread, Name *name, const char *error_name, Text text)
 {
-        LIST_FOREACH(&name->waiting, node) {
+        LIST_FOREACH(&name->waiting, node)
+        {
                 ActivationWaiting *waiting = CONTAINER_OF(node, ActivationWaiting, node);
                 Owed *owed = waiting->owed;
 
                 if (owed && replies_settle(owed)) {
                         Message *error = busmessage_error(thread, owed->caller, owed->serial,
-                                                        error_name, text);
+                                                          error_name, text);
 
                         if (error) {
                                 step_deliver(thread, owed->caller, error, NULL, STEP_PLAIN);

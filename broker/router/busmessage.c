@@ -7,7 +7,7 @@
 enum { FIRST_TRY = 512 };
 
 Message *busmessage_build(RouterThread *thread, WriterHeader *header,
-                        void (*write)(Writer *writer, const void *context), const void *context)
+                          void (*write)(Writer *writer, const void *context), const void *context)
 {
         uint8_t first[FIRST_TRY] __attribute__((aligned(8)));
         Writer writer;
@@ -82,7 +82,7 @@ Message *busmessage_name_lost(RouterThread *thread, const Endpoint *to, Text nam
 }
 
 Message *busmessage_error(RouterThread *thread, const Endpoint *to, uint32_t serial,
-                        const char *error_name, Text text)
+                          const char *error_name, Text text)
 {
         const Text texts[] = {text, TEXT_NONE};
         char full_name[128];

@@ -21,13 +21,14 @@ Message *busmessage_owner_changed(RouterThread *thread, Text name, Text old_owne
 Message *busmessage_name_acquired(RouterThread *thread, const Endpoint *to, Text name);
 Message *busmessage_name_lost(RouterThread *thread, const Endpoint *to, Text name);
 
-/* An error reply to `to` for its call `serial`; `error_name` without "org.freedesktop.DBus.Error." */
+/* An error reply to `to` for its call `serial`; `error_name` without "org.freedesktop.DBus.Error."
+ */
 Message *busmessage_error(RouterThread *thread, const Endpoint *to, uint32_t serial,
-                        const char *error_name, Text text);
+                          const char *error_name, Text text);
 
-/* Completes a writer's message: begins with `header` (its serial is filled in and NO_REPLY_EXPECTED set), calls
- * `write` for the body, and again with more room if it did not fit. */
+/* Completes a writer's message: begins with `header` (its serial is filled in and NO_REPLY_EXPECTED
+ * set), calls `write` for the body, and again with more room if it did not fit. */
 Message *busmessage_build(RouterThread *thread, WriterHeader *header,
-                        void (*write)(Writer *writer, const void *context), const void *context);
+                          void (*write)(Writer *writer, const void *context), const void *context);
 
 #endif

@@ -37,7 +37,7 @@ struct Endpoint {
         RefCount references;
         Counter queued_bytes; /* waiting for this receiver */
         Counter queued_fds;
-        Counter n_owed_to; /* replies owed to this caller */
+        Counter n_owed_to;      /* replies owed to this caller */
         OwedList owed_incoming; /* replies this callee owes: put there by callers' workers */
         Cell names;             /* NameSet: an immutable snapshot, or NULL: none */
         Tally n_received;       /* messages this connection sent to the bus */
@@ -59,18 +59,18 @@ struct Endpoint {
         TableNode unique_node;
 
         /* Under the registry lock. */
-        NamesOrder order;      /* ListNames: by appearance */
-        List owners;           /* NameOwner: names it owns or queues for, oldest first */
+        NamesOrder order; /* ListNames: by appearance */
+        List owners;      /* NameOwner: names it owns or queues for, oldest first */
         unsigned n_owners;
         bool in_registry;
 
         /* Inside the turn. */
-        List rules;    /* MatchEntry: its match rules, newest first */
-        List named_by; /* MatchEntry: rules of anybody that name its unique name */
+        List rules;       /* MatchEntry: its match rules, newest first */
+        List named_by;    /* MatchEntry: rules of anybody that name its unique name */
         unsigned n_rules; /* with repetitions */
 
         /* Home worker only. */
-        List owed_calls;  /* Owed: calls it waits for, oldest first */
+        List owed_calls;       /* Owed: calls it waits for, oldest first */
         Owed **owed_by_serial; /* hash of the same, at first one bucket: */
         Owed *owed_by_serial_first;
         uint32_t owed_by_serial_mask;

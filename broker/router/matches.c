@@ -123,7 +123,8 @@ static void matches_drop_shape(Matches *matches, MatchInterface *interface, Matc
 static MatchGroup *matches_find_group(const Matches *matches, uint64_t hash,
                                       const MatchShape *shape, const MatchEntry *entry)
 {
-        TABLE_FOREACH_MATCH(&matches->groups, hash, cursor) {
+        TABLE_FOREACH_MATCH(&matches->groups, hash, cursor)
+        {
                 MatchGroup *group = CONTAINER_OF(cursor.node, MatchGroup, node);
                 MatchEntry *first = cell_get(&group->entries);
 

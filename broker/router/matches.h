@@ -29,9 +29,9 @@ typedef struct MatchShape MatchShape;
 typedef struct Name Name;
 
 typedef struct Matches {
-        Table groups;     /* MatchGroup by shape and values */
-        Table interfaces; /* MatchInterface by text */
-        Table entries;    /* MatchEntry by endpoint and canonical text */
+        Table groups;        /* MatchGroup by shape and values */
+        Table interfaces;    /* MatchInterface by text */
+        Table entries;       /* MatchEntry by endpoint and canonical text */
         MatchInterface *any; /* the shapes of rules without interface */
         List eavesdroppers;  /* MatchEntry; inside the turn */
         uint64_t n_entries;
@@ -39,7 +39,8 @@ typedef struct Matches {
 } Matches;
 
 enum {
-        MATCHES_DEPTH_MAX = 512, /* elements of a path_namespace or arg0namespace: 1024 bytes hold no more */
+        MATCHES_DEPTH_MAX =
+                512, /* elements of a path_namespace or arg0namespace: 1024 bytes hold no more */
         MATCHES_ARGS_UNREAD = 255,
 };
 
@@ -75,7 +76,8 @@ MatchEntry *matches_find_entry(const Matches *matches, const Endpoint *endpoint,
 void matches_grow(Matches *matches, Turn *turn);
 
 /* Inside the turn. Takes the entry over. `name`: the Name that `sender` is, if it is a well-known
- * one; `named`: the endpoint whose unique name it mentions, if it lives. -ENOMEM: nothing changed. */
+ * one; `named`: the endpoint whose unique name it mentions, if it lives. -ENOMEM: nothing changed.
+ */
 int matches_add(Matches *matches, Pool *pool, MatchEntry *entry, Name *name, Endpoint *named);
 
 /* Inside the turn: one more of an entry that is in the index. */

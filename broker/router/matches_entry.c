@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A rule's compact copy: fixed part, arguments, then all values one after the other. About 150 bytes
- * and its strings.
+ * A rule's compact copy: fixed part, arguments, then all values one after the other. About 150
+ * bytes and its strings.
  */
 #include <string.h>
 
@@ -141,7 +141,8 @@ MatchEntry *matches_find_entry(const Matches *matches, const Endpoint *endpoint,
 {
         MatchRule other;
 
-        TABLE_FOREACH_MATCH(&matches->entries, matches_hash_rule(endpoint, rule), cursor) {
+        TABLE_FOREACH_MATCH(&matches->entries, matches_hash_rule(endpoint, rule), cursor)
+        {
                 MatchEntry *entry = CONTAINER_OF(cursor.node, MatchEntry, table_node);
 
                 if (entry->endpoint != endpoint)
@@ -230,7 +231,8 @@ uint64_t matches_entry_hash(const MatchEntry *entry, const MatchesSignature *sig
         if (signature->path_kind == PATH_EXACT)
                 hash = hash_mix(hash, hash_text(matches_entry_text(entry, entry->path)));
         else if (signature->path_kind == PATH_NAMESPACE)
-                hash = hash_mix(hash, matches_hash_prefix(matches_entry_text(entry, entry->path), '/'));
+                hash = hash_mix(hash,
+                                matches_hash_prefix(matches_entry_text(entry, entry->path), '/'));
         if (signature->arg_kind != ARG_ANY) {
                 Text value = matches_entry_text(entry, entry->args[entry->fixed_arg].value);
 

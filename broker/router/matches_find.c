@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Look-ups in the match index: without a lock (inexact during changes) or inside the turn (exact). */
+/* Look-ups in the match index: without a lock (inexact during changes) or inside the turn (exact).
+ */
 #include <string.h>
 
 #include "broker/base/hash.h"
@@ -11,7 +12,8 @@ static const Text BUS_NAME = {.data = "org.freedesktop.DBus", .size = 20};
 
 MatchInterface *matches_find_interface(const Matches *matches, Text text)
 {
-        TABLE_FOREACH_MATCH(&matches->interfaces, hash_text(text), cursor) {
+        TABLE_FOREACH_MATCH(&matches->interfaces, hash_text(text), cursor)
+        {
                 MatchInterface *interface = CONTAINER_OF(cursor.node, MatchInterface, node);
 
                 if (interface->size == text.size &&
@@ -46,7 +48,8 @@ static void matches_add_target(RouterThread *thread, Endpoint *endpoint)
 static void matches_probe(const Matches *matches, const MatchShape *shape, uint64_t hash,
                           Text sender_name, MatchQuery *query, RouterThread *thread)
 {
-        TABLE_FOREACH_MATCH(&matches->groups, hash, cursor) {
+        TABLE_FOREACH_MATCH(&matches->groups, hash, cursor)
+        {
                 MatchGroup *group = CONTAINER_OF(cursor.node, MatchGroup, node);
                 MatchEntry *entry = cell_get(&group->entries);
 
@@ -139,7 +142,8 @@ void matches_find(const Matches *matches, MatchQuery *query, RouterThread *threa
 
 void matches_find_eavesdroppers(const Matches *matches, MatchQuery *query, RouterThread *thread)
 {
-        LIST_FOREACH(&matches->eavesdroppers, node) {
+        LIST_FOREACH(&matches->eavesdroppers, node)
+        {
                 MatchEntry *entry = CONTAINER_OF(node, MatchEntry, eavesdrop_node);
 
                 if (matches_query_satisfies(query, entry))

@@ -16,7 +16,7 @@ typedef struct MatchesSignature {
         uint8_t path_kind;
         uint8_t arg_kind;
         uint8_t arg_index;
-        uint8_t zero; /* no padding: signatures are hashed and compared as bytes */
+        uint8_t zero;        /* no padding: signatures are hashed and compared as bytes */
         uint16_t path_depth; /* PATH_NAMESPACE: elements */
         uint16_t arg_depth;  /* ARG_NAMESPACE: elements */
 } MatchesSignature;
@@ -63,17 +63,17 @@ typedef struct MatchesArg {
 
 /* A rule of one endpoint, however often it was added. Retired. */
 struct MatchEntry {
-        TableNode table_node;   /* in Matches.entries */
-        Cell next;              /* MatchEntry in the group */
-        MatchEntry *previous;   /* in the group, NULL: first; inside the turn */
-        Endpoint *endpoint;     /* borrowed: its home removes the entry before it leaves */
-        MatchGroup *group;      /* NULL: can match no broadcast */
-        Name *name;             /* of `sender`, if well-known */
-        ListNode owner_node;    /* in Endpoint.rules, newest first */
+        TableNode table_node;    /* in Matches.entries */
+        Cell next;               /* MatchEntry in the group */
+        MatchEntry *previous;    /* in the group, NULL: first; inside the turn */
+        Endpoint *endpoint;      /* borrowed: its home removes the entry before it leaves */
+        MatchGroup *group;       /* NULL: can match no broadcast */
+        Name *name;              /* of `sender`, if well-known */
+        ListNode owner_node;     /* in Endpoint.rules, newest first */
         ListNode named_node;     /* in Endpoint.named_by of whom it names */
         ListNode eavesdrop_node; /* in Matches.eavesdroppers */
         Retired retired;
-        uint32_t n;         /* added so often */
+        uint32_t n; /* added so often */
         uint16_t text_size;
         uint8_t n_args;
         uint8_t type;

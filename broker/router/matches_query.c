@@ -64,9 +64,9 @@ unsigned matches_hash_elements(Text text, char separator, unsigned n_max, uint64
 bool matches_query_path_prefix(MatchQuery *query, unsigned depth, uint64_t *ret_hash)
 {
         if (query->n_path_hashes == 0)
-                query->n_path_hashes = (uint16_t)(
-                        1 + matches_hash_elements(query->header->path, '/', MATCHES_DEPTH_MAX,
-                                                  query->path_hashes));
+                query->n_path_hashes = (uint16_t)(1 + matches_hash_elements(query->header->path,
+                                                                            '/', MATCHES_DEPTH_MAX,
+                                                                            query->path_hashes));
         if (depth >= query->n_path_hashes)
                 return false;
         *ret_hash = query->path_hashes[depth];
@@ -79,9 +79,9 @@ bool matches_query_name_prefix(MatchQuery *query, unsigned depth, uint64_t *ret_
         if (query->n_args == 0 || query->args[0].type != 's')
                 return false;
         if (query->n_name_hashes == 0)
-                query->n_name_hashes = (uint16_t)(
-                        1 + matches_hash_elements(query->args[0].text, '.', MATCHES_DEPTH_MAX,
-                                                  query->name_hashes));
+                query->n_name_hashes = (uint16_t)(1 + matches_hash_elements(query->args[0].text,
+                                                                            '.', MATCHES_DEPTH_MAX,
+                                                                            query->name_hashes));
         if (depth >= query->n_name_hashes)
                 return false;
         *ret_hash = query->name_hashes[depth];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A name's word is its owner's address with the lowest bit as the mark. The mark is set before the
- * loser's mailbox epoch is raised and cleared by publishing the new owner, so a sender that read the
- * word unmarked after reading the epoch pushes in front of the NameLost or not at all.
+ * loser's mailbox epoch is raised and cleared by publishing the new owner, so a sender that read
+ * the word unmarked after reading the epoch pushes in front of the NameLost or not at all.
  */
 #include "broker/router/names.h"
 
@@ -81,7 +81,8 @@ Endpoint *names_find_unique(const Names *names, Text unique_name)
 
         if (!names_parse_id(unique_name, &id))
                 return NULL;
-        TABLE_FOREACH_MATCH(&names->unique, names_hash_id(id), cursor) {
+        TABLE_FOREACH_MATCH(&names->unique, names_hash_id(id), cursor)
+        {
                 Endpoint *endpoint = CONTAINER_OF(cursor.node, Endpoint, unique_node);
 
                 if (endpoint->id == id)
@@ -92,7 +93,8 @@ Endpoint *names_find_unique(const Names *names, Text unique_name)
 
 Name *names_find(const Names *names, Text text)
 {
-        TABLE_FOREACH_MATCH(&names->well_known, hash_text(text), cursor) {
+        TABLE_FOREACH_MATCH(&names->well_known, hash_text(text), cursor)
+        {
                 Name *name = CONTAINER_OF(cursor.node, Name, node);
 
                 if (text_equal(names_text(name), text))
@@ -141,7 +143,8 @@ NameOwner *names_first_owner(const Name *name)
 
 NameOwner *names_find_owner(const Name *name, const Endpoint *endpoint)
 {
-        LIST_FOREACH(&name->queue, node) {
+        LIST_FOREACH(&name->queue, node)
+        {
                 NameOwner *owner = CONTAINER_OF(node, NameOwner, queue_node);
 
                 if (owner->endpoint == endpoint)
@@ -239,7 +242,8 @@ void names_publish_set(Names *names, Endpoint *endpoint, NameSet *set)
         NameSet *old;
 
         for (int rank = 0; set && rank < 3; rank++) {
-                LIST_FOREACH(&endpoint->owners, node) {
+                LIST_FOREACH(&endpoint->owners, node)
+                {
                         NameOwner *owner = CONTAINER_OF(node, NameOwner, owner_node);
 
                         if (names_classify(owner) != rank)
@@ -259,7 +263,8 @@ void names_publish_set(Names *names, Endpoint *endpoint, NameSet *set)
 
 static NamesUser *names_find_user(Names *names, uint32_t uid)
 {
-        LIST_FOREACH(&names->users, node) {
+        LIST_FOREACH(&names->users, node)
+        {
                 NamesUser *user = CONTAINER_OF(node, NamesUser, node);
 
                 if (user->uid == uid)

@@ -114,8 +114,8 @@ NameSet *names_prepare_set(Pool *pool, unsigned n);
 
 void names_discard_set(Pool *mine, NameSet *set); /* one that was not published; NULL is fine */
 
-/* Fills `set` (NULL when the endpoint has no names; room for n_owners otherwise) from the endpoint's
- * queues and publishes it in place of the old one. */
+/* Fills `set` (NULL when the endpoint has no names; room for n_owners otherwise) from the
+ * endpoint's queues and publishes it in place of the old one. */
 void names_publish_set(Names *names, Endpoint *endpoint, NameSet *set) LOCK_REQUIRES(names->lock);
 
 /* Gives a connection its unique name and counts its user. 0 or -ENOMEM. */

@@ -69,8 +69,8 @@ static void ownership_announce(Step *step, Name *name, Endpoint *old, Endpoint *
                               false);
         step_broadcast_own(step,
                            busmessage_owner_changed(thread, text,
-                                                  old ? endpoint_name(old) : TEXT(""),
-                                                  new ? endpoint_name(new) : TEXT("")),
+                                                    old ? endpoint_name(old) : TEXT(""),
+                                                    new ? endpoint_name(new) : TEXT("")),
                            NULL);
         if (new) {
                 step_push_own(step, new, busmessage_name_acquired(thread, new, text), STEP_PLAIN,
@@ -350,9 +350,9 @@ static void ownership_give_up_all(Step *step, Endpoint *endpoint) LOCK_UNCHECKED
 
                 if (ownership_give_up(step, name, mine, &next)) {
                         if (next)
-                                names_publish_set(names, next,
-                                                  names_prepare_set(&step->thread->pool,
-                                                                    next->n_owners));
+                                names_publish_set(
+                                        names, next,
+                                        names_prepare_set(&step->thread->pool, next->n_owners));
                         names_publish(name, next);
                 }
                 names_drop_if_unused(names, name);
@@ -371,7 +371,8 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
                 step_begin(&step, thread);
                 rules_leave(&step, endpoint);
                 ownership_give_up_all(&step, endpoint);
-                step_broadcast_own(&step, busmessage_owner_changed(thread, unique, unique, TEXT("")),
+                step_broadcast_own(&step,
+                                   busmessage_owner_changed(thread, unique, unique, TEXT("")),
                                    endpoint);
                 names_leave(names, endpoint);
                 step_end(&step);

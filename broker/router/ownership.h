@@ -3,9 +3,9 @@
 #define RINGBUS_ROUTER_OWNERSHIP_H
 
 /*
- * Name changes as steps: registry, signals, replies and waiting messages together, in the reference's
- * wire order (rule R3). Each runs synchronously on the calling worker, which is the home of
- * `endpoint`.
+ * Name changes as steps: registry, signals, replies and waiting messages together, in the
+ * reference's wire order (rule R3). Each runs synchronously on the calling worker, which is the
+ * home of `endpoint`.
  */
 
 #include "broker/router/step.h"
@@ -47,9 +47,9 @@ OwnershipResult ownership_release(RouterThread *thread, Endpoint *endpoint, Text
                                   const OwnershipReply *reply);
 
 /*
- * The connection is gone: its rules, then its names in reverse order of acquisition, its unique name
- * last, in one step; then NoReply to those whose calls it owed an answer. Its mailbox is closed, so
- * nothing more can be queued.
+ * The connection is gone: its rules, then its names in reverse order of acquisition, its unique
+ * name last, in one step; then NoReply to those whose calls it owed an answer. Its mailbox is
+ * closed, so nothing more can be queued.
  */
 void ownership_leave(RouterThread *thread, Endpoint *endpoint);
 

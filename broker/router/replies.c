@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Both tables are chained hashes that grow from 16 buckets; consumed records are dropped when they
- * are met, when they come to the front, and by a sweep when half of a table may be dead, so the work
- * per call is constant on average and dead records never outnumber the living by more than a few.
+ * are met, when they come to the front, and by a sweep when half of a table may be dead, so the
+ * work per call is constant on average and dead records never outnumber the living by more than a
+ * few.
  */
 #include "broker/router/replies.h"
 
@@ -10,7 +11,12 @@
 
 #include "broker/base/hash.h"
 
-enum { BUCKETS_MIN = 16, SWEEP_SLACK = 32 };
+enum {
+        BUCKETS_MIN = 16,
+        BUCKETS_MAX =
+                POOL_SIZE_MAX / sizeof(Owed *), /* never the general heap; then longer chains */
+        SWEEP_SLACK = 32,
+};
 
 static uint32_t replies_hash(uint64_t caller_id, uint32_t serial)
 {
@@ -35,12 +41,13 @@ bool replies_settle(Owed *owed)
         return true;
 }
 
-/* Allocates a larger hash; false: out of memory, the old one stays and its chains get longer. */
+/* Allocates a larger hash; false: as large as it gets, or out of memory: the old one stays and its
+ * chains get longer. */
 static bool replies_new_buckets(Pool *pool, uint32_t old_mask, Owed ***ret_buckets,
                                 uint32_t *ret_mask)
 {
         uint32_t n = old_mask > 0 ? (old_mask + 1) * 2 : BUCKETS_MIN;
-        Owed **buckets = pool_alloc(pool, n * sizeof(Owed *));
+        Owed **buckets = n > BUCKETS_MAX ? NULL : pool_alloc(pool, n * sizeof(Owed *));
 
         if (!buckets)
                 return false;
@@ -77,7 +84,8 @@ static void replies_grow_calls(RouterThread *thread, Endpoint *caller)
 
         if (!replies_new_buckets(&thread->pool, old_mask, &buckets, &mask))
                 return;
-        LIST_FOREACH(&caller->owed_calls, node) {
+        LIST_FOREACH(&caller->owed_calls, node)
+        {
                 Owed *owed = CONTAINER_OF(node, Owed, caller_node);
 
                 owed->caller_next = buckets[owed->serial & mask];
@@ -91,10 +99,10 @@ static void replies_grow_calls(RouterThread *thread, Endpoint *caller)
 /* Drops dead records at the front, and everywhere when too many hide behind a living one. */
 static void replies_sweep_calls(RouterThread *thread, Endpoint *caller)
 {
-        const bool all =
-                caller->n_owed_calls > 2 * counter_read(&caller->n_owed_to) + SWEEP_SLACK;
+        const bool all = caller->n_owed_calls > 2 * counter_read(&caller->n_owed_to) + SWEEP_SLACK;
 
-        LIST_FOREACH(&caller->owed_calls, node) {
+        LIST_FOREACH(&caller->owed_calls, node)
+        {
                 Owed *owed = CONTAINER_OF(node, Owed, caller_node);
 
                 if (owed_state_is_consumed(&owed->state))
@@ -155,7 +163,8 @@ bool replies_assign(Owed *owed, Endpoint *callee)
 
 void replies_forget_calls(RouterThread *thread, Endpoint *caller)
 {
-        LIST_FOREACH(&caller->owed_calls, node) {
+        LIST_FOREACH(&caller->owed_calls, node)
+        {
                 Owed *owed = CONTAINER_OF(node, Owed, caller_node);
 
                 replies_settle(owed);

@@ -30,14 +30,15 @@ struct Owed {
         uint64_t caller_id;
         uint64_t callee_id; /* ENDPOINT_NO_ID: nobody yet, it is to be started */
         uint32_t serial;
-        ListNode caller_node;  /* in the caller's owed_calls */
-        Owed *caller_next;     /* chain of the caller's hash */
-        Owed *callee_next;     /* chain of the callee's hash */
+        ListNode caller_node; /* in the caller's owed_calls */
+        Owed *caller_next;    /* chain of the caller's hash */
+        Owed *callee_next;    /* chain of the callee's hash */
 };
 
 /*
- * Caller's home worker: a record for a call, in the caller's table only; it gets on the callee's list
- * with replies_assign(). `callee_id` may be ENDPOINT_NO_ID. REPLIES_DUPLICATE, REPLIES_TOO_MANY or REPLIES_NO_MEMORY: nothing changed.
+ * Caller's home worker: a record for a call, in the caller's table only; it gets on the callee's
+ * list with replies_assign(). `callee_id` may be ENDPOINT_NO_ID. REPLIES_DUPLICATE,
+ * REPLIES_TOO_MANY or REPLIES_NO_MEMORY: nothing changed.
  */
 RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint64_t callee_id,
                              uint32_t serial, Owed **ret_owed);

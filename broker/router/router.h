@@ -3,9 +3,9 @@
 #define RINGBUS_ROUTER_ROUTER_H
 
 /*
- * The router: what all workers share; what each thread that routes has for itself is a RouterThread.
- * Look-ups take no lock; the only locks are the registry and the turn, taken in
- * this order (rule R4), for pushes.
+ * The router: what all workers share; what each thread that routes has for itself is a
+ * RouterThread. Look-ups take no lock; the only locks are the registry and the turn, taken in this
+ * order (rule R4), for pushes.
  */
 
 #include "auth/policy.h"
@@ -47,10 +47,10 @@ typedef struct RouterHooks {
 
 struct Router {
         Turn turn;
-        Names names; /* with the registry lock */
-        Matches matches; /* changed inside the turn */
-        Cell root;       /* RouterRoot */
-        Counter serial;  /* of the bus's own messages */
+        Names names;         /* with the registry lock */
+        Matches matches;     /* changed inside the turn */
+        Cell root;           /* RouterRoot */
+        Counter serial;      /* of the bus's own messages */
         Counter n_capturing; /* monitors and eavesdropping rules: if any, all take the turn */
         Pool pool;           /* under the turn, or before threads */
         Qsbr *qsbr;          /* borrowed */

@@ -72,9 +72,8 @@ Endpoint *routerthread_take_duty(RouterThread *thread)
 
 void routerthread_place_duty(RouterThread *thread, Endpoint *endpoint)
 {
-        bool mine = thread->index == endpoint->home ||
-                    (thread->index < ROUTER_WORKERS_MAX &&
-                     thread->n_step_duties < ROUTER_DUTIES_MAX);
+        bool mine = thread->index == endpoint->home || (thread->index < ROUTER_WORKERS_MAX &&
+                                                        thread->n_step_duties < ROUTER_DUTIES_MAX);
 
         thread->n_step_duties++;
         if (mine) {

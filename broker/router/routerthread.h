@@ -20,13 +20,13 @@ enum {
 struct RouterThread {
         Router *router;
         Pool pool;
-        unsigned index; /* of the worker; ROUTER_WORKERS_MAX for a thread without a ring */
+        unsigned index;          /* of the worker; ROUTER_WORKERS_MAX for a thread without a ring */
         StackNode *duties_first; /* endpoints to flush, oldest first, each with a reference */
         StackNode *duties_last;
         StackNode *handed[ROUTER_WORKERS_MAX]; /* collected for other workers' flushing */
         unsigned n_step_duties;                /* of the step under way */
         bool has_handed;
-        List delivered; /* activation_discard()'s */
+        List delivered;        /* activation_discard()'s */
         bool short_of_buffers; /* set by the worker: messages are to own their bytes */
         /* Look-up scratch: virtual memory for ROUTER_SLOTS_MAX, touched as far as needed. */
         uint32_t *stamps; /* by endpoint slot: the stamp of the look-up that found it */

@@ -12,7 +12,7 @@
 
 typedef enum RulesResult {
         RULES_OK,
-        RULES_LIMIT,     /* max_match_rules_per_connection */
+        RULES_LIMIT, /* max_match_rules_per_connection */
         RULES_NOT_FOUND,
         RULES_NO_MEMORY,
 } RulesResult;

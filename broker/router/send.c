@@ -8,7 +8,7 @@
 /* A destination as found without a lock. */
 typedef struct Route {
         Endpoint *to;
-        bool by_name;   /* well-known: the push must happen in this epoch */
+        bool by_name; /* well-known: the push must happen in this epoch */
         uint32_t epoch;
 } Route;
 
@@ -138,9 +138,9 @@ static bool send_must_own(const RouterThread *thread, const Endpoint *to, const 
 {
         enum { QUEUE_PINS_MAX = 64 * 1024 };
 
-        return incoming->buffer && (thread->short_of_buffers ||
-                                    counter_read(&to->queued_bytes) > QUEUE_PINS_MAX ||
-                                    counter_read(&thread->router->n_capturing) > 0);
+        return incoming->buffer &&
+               (thread->short_of_buffers || counter_read(&to->queued_bytes) > QUEUE_PINS_MAX ||
+                counter_read(&thread->router->n_capturing) > 0);
 }
 
 /* One attempt. *message is made once and kept; *ret_again: the owner changed between look-up and
@@ -159,18 +159,18 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         result = send_check(router_root(thread->router), &route, header);
         if (result != SEND_OK)
                 return result;
-        if (!*message)
-                *message = message_new_relay(&thread->pool, incoming, endpoint_name(sender), 1,
-                                             send_must_own(thread, route.to, incoming));
-        if (!*message)
-                return SEND_NO_MEMORY;
         if (send_expects_reply(header)) {
                 result = send_expect_reply(thread, sender, route.to, header, &owed);
                 if (result != SEND_OK)
                         return result;
-        } else if (send_is_reply(header)) {
-                replies_consume(thread, sender, route.to, header->reply_serial);
         }
+        if (!*message)
+                *message = message_new_relay(&thread->pool, incoming, endpoint_name(sender), 1,
+                                             send_must_own(thread, route.to, incoming));
+        if (!*message) /* unless the callee has left meanwhile and answered */
+                return !owed || replies_settle(owed) ? SEND_NO_MEMORY : SEND_OK;
+        if (send_is_reply(header))
+                replies_consume(thread, sender, route.to, header->reply_serial);
         /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. After a change of owner
          * the record is taken back; if that fails the old owner has left and answered. */
         if (send_push(thread, sender, &route, *message, incoming) == MAILBOX_EPOCH_PASSED)

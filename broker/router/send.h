@@ -11,19 +11,19 @@
 
 typedef enum SendResult {
         SEND_OK,
-        SEND_NO_OWNER, /* send_refuse_without_owner() decides under the registry lock */
-        SEND_FULL,     /* the receiver's queue is over its limit: LimitsExceeded */
-        SEND_NO_FDS,   /* the receiver cannot take fds: NotSupported */
-        SEND_DENIED,   /* policy: AccessDenied */
-        SEND_UNKNOWN_TYPE, /* type 5-255: AccessDenied */
+        SEND_NO_OWNER,         /* send_refuse_without_owner() decides under the registry lock */
+        SEND_FULL,             /* the receiver's queue is over its limit: LimitsExceeded */
+        SEND_NO_FDS,           /* the receiver cannot take fds: NotSupported */
+        SEND_DENIED,           /* policy: AccessDenied */
+        SEND_UNKNOWN_TYPE,     /* type 5-255: AccessDenied */
         SEND_DUPLICATE_SERIAL, /* AccessDenied */
         SEND_TOO_MANY_REPLIES, /* LimitsExceeded */
         SEND_CALLEE_GONE,      /* NoReply */
         SEND_NO_MEMORY,
 } SendResult;
 
-/* Sends to incoming->header.destination, which is not the bus itself. Anything but SEND_OK leaves no
- * trace; the caller answers with an error. */
+/* Sends to incoming->header.destination, which is not the bus itself. Anything but SEND_OK leaves
+ * no trace; the caller answers with an error. */
 SendResult send_unicast(RouterThread *thread, Endpoint *sender, Incoming *incoming);
 
 /*

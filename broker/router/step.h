@@ -21,8 +21,8 @@ void step_begin(Step *step, RouterThread *thread);
 
 /*
  * Pushes a message into one mailbox; the first of a step lends it the commit word. Closed mailboxes
- * and a lack of memory drop it: nobody is owed a message of a step (a reply that cannot be stored is
- * what the reference drops as well). The caller keeps its reference.
+ * and a lack of memory drop it: nobody is owed a message of a step (a reply that cannot be stored
+ * is what the reference drops as well). The caller keeps its reference.
  */
 void step_push(Step *step, Endpoint *to, Message *message, StepPush how);
 
@@ -30,7 +30,8 @@ void step_push(Step *step, Endpoint *to, Message *message, StepPush how);
  * eavesdroppers when `captured`. Takes the caller's reference; NULL is ignored. */
 void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how, bool captured);
 
-/* The bus's own broadcast, to whoever matches except `except` (may be NULL). Takes the reference. */
+/* The bus's own broadcast, to whoever matches except `except` (may be NULL). Takes the reference.
+ */
 void step_broadcast_own(Step *step, Message *message, const Endpoint *except);
 
 /* Pushes to all of thread->targets that can and may take it; returns how many did. */

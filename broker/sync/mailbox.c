@@ -56,9 +56,8 @@ static inline MailboxPush mailbox_push_word(Mailbox *mailbox, MailNode *node, bo
                 /* Pairs with: mailbox_take() and mailbox_close() (release: they see the node), and
                  * with mailbox_release() (acquire: a pusher that gets the duty sees the output
                  * state that the last holder left). */
-        } while (!atomic_compare_exchange_weak_explicit(&mailbox->word, &word, next,
-                                                        memory_order_acq_rel,
-                                                        memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(
+                &mailbox->word, &word, next, memory_order_acq_rel, memory_order_relaxed));
         return state == STATE_EMPTY ? MAILBOX_PUSHED_DUTY : MAILBOX_PUSHED;
 }
 
@@ -109,10 +108,9 @@ MailNode *mailbox_take(Mailbox *mailbox)
                 if ((word & STATE_MASK) != STATE_LIST)
                         return NULL;
                 /* Pairs with: mailbox_push_word()'s release: the nodes come with it. */
-        } while (!atomic_compare_exchange_weak_explicit(&mailbox->word, &word,
-                                                        (word & EPOCH_MASK) | STATE_BUSY,
-                                                        memory_order_acquire,
-                                                        memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(
+                &mailbox->word, &word, (word & EPOCH_MASK) | STATE_BUSY, memory_order_acquire,
+                memory_order_relaxed));
         newest = mailbox_unpack_node(word);
         while (newest) {
                 MailNode *next = newest->next;
@@ -134,10 +132,9 @@ bool mailbox_release(Mailbox *mailbox)
                         return false;
                 /* Pairs with: mailbox_push_word()'s acquire: the next holder sees our output
                  * state. */
-        } while (!atomic_compare_exchange_weak_explicit(&mailbox->word, &word,
-                                                        (word & EPOCH_MASK) | STATE_EMPTY,
-                                                        memory_order_release,
-                                                        memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(
+                &mailbox->word, &word, (word & EPOCH_MASK) | STATE_EMPTY, memory_order_release,
+                memory_order_relaxed));
         return true;
 }
 
@@ -145,7 +142,8 @@ bool mailbox_close(Mailbox *mailbox, MailNode **ret_nodes)
 {
         /* Pairs with: mailbox_push_word() (acquire: we own the nodes) and mailbox_is_closed()
          * (release). */
-        uint64_t word = atomic_exchange_explicit(&mailbox->word, STATE_CLOSED, memory_order_acq_rel);
+        uint64_t word =
+                atomic_exchange_explicit(&mailbox->word, STATE_CLOSED, memory_order_acq_rel);
         uint64_t state = word & STATE_MASK;
 
         *ret_nodes = state == STATE_LIST ? mailbox_unpack_node(word) : NULL;

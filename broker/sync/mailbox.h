@@ -43,9 +43,9 @@ typedef struct Mailbox {
 } Mailbox;
 
 typedef enum MailboxPush {
-        MAILBOX_PUSHED,      /* somebody else will flush */
-        MAILBOX_PUSHED_DUTY, /* the caller has to flush now */
-        MAILBOX_REFUSED,     /* CLOSED: nothing was pushed */
+        MAILBOX_PUSHED,       /* somebody else will flush */
+        MAILBOX_PUSHED_DUTY,  /* the caller has to flush now */
+        MAILBOX_REFUSED,      /* CLOSED: nothing was pushed */
         MAILBOX_EPOCH_PASSED, /* mailbox_push_in_epoch(): the epoch moved: nothing was pushed */
 } MailboxPush;
 
@@ -66,7 +66,8 @@ MailboxPush mailbox_push_raising_epoch(Mailbox *mailbox, MailNode *node);
 /* Any thread inside the turn: raises the epoch alone, when there was no memory for the message. */
 void mailbox_raise_epoch(Mailbox *mailbox);
 
-/* Duty holder: everything pushed so far, oldest first; NULL when there is nothing or it is closed. */
+/* Duty holder: everything pushed so far, oldest first; NULL when there is nothing or it is closed.
+ */
 MailNode *mailbox_take(Mailbox *mailbox);
 
 /* Duty holder: gives the duty up. False: nodes wait (the caller keeps the duty) or it is closed

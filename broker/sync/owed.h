@@ -69,9 +69,8 @@ static inline bool owed_list_add(OwedList *list, StackNode *node)
                         return false;
                 node->next = top;
                 /* Pairs with: owed_list_take() and owed_list_seal(). */
-        } while (!atomic_compare_exchange_weak_explicit(&list->top, &top, node,
-                                                        memory_order_release,
-                                                        memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(
+                &list->top, &top, node, memory_order_release, memory_order_relaxed));
         return true;
 }
 

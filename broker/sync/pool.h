@@ -16,8 +16,8 @@
 #include "broker/sync/stack.h"
 
 enum {
-        POOL_CLASS_MIN_SHIFT = 6,                               /* 64 bytes */
-        POOL_N_CLASSES = 10,                                    /* ... 32 KiB */
+        POOL_CLASS_MIN_SHIFT = 6, /* 64 bytes */
+        POOL_N_CLASSES = 10,      /* ... 32 KiB */
         POOL_SIZE_MAX = 1 << (POOL_CLASS_MIN_SHIFT + POOL_N_CLASSES - 1),
         POOL_ALIGNMENT = 32,
 };

@@ -38,9 +38,8 @@ static inline bool stack_push(Stack *stack, StackNode *node)
         do {
                 node->next = top;
                 /* Pairs with: stack_take()'s acquire: the node's contents come with it. */
-        } while (!atomic_compare_exchange_weak_explicit(&stack->top, &top, node,
-                                                        memory_order_release,
-                                                        memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(
+                &stack->top, &top, node, memory_order_release, memory_order_relaxed));
         return top == NULL;
 }
 

@@ -3,9 +3,9 @@
 #define RINGBUS_SYNC_SWITCH_H
 
 /*
- * Switch: an on/off word whose changes are sequentially consistent, for pause and resume: who turns it
- * on and then looks at a counter, and who changes the counter and then looks at the switch, cannot
- * both miss the other.
+ * Switch: an on/off word whose changes are sequentially consistent, for pause and resume: who turns
+ * it on and then looks at a counter, and who changes the counter and then looks at the switch,
+ * cannot both miss the other.
  */
 
 #include <stdatomic.h>

@@ -14,9 +14,9 @@ struct TableBuckets {
         Retired retired;
         Table *table;
         size_t mask;
-        unsigned slot;            /* which `next` these chains use */
+        unsigned slot;             /* which `next` these chains use */
         _Atomic(uint32_t) settled; /* 1: no reader is left on the array before this one */
-        TableBuckets *successor;  /* once replaced: whom table_settle() tells */
+        TableBuckets *successor;   /* once replaced: whom table_settle() tells */
         _Atomic(TableNode *) heads[];
 };
 
@@ -169,7 +169,8 @@ void table_remove(Table *table, TableNode *node)
         }
         /* Pairs with: nothing; as above. */
         next = atomic_load_explicit(&node->next[buckets->slot], memory_order_relaxed);
-        /* Pairs with: table_skip()'s acquire. The node keeps its `next` for those who stand on it. */
+        /* Pairs with: table_skip()'s acquire. The node keeps its `next` for those who stand on it.
+         */
         atomic_store_explicit(link, next, memory_order_release);
         table_set_count(table, table_count(table) - 1);
 }
@@ -197,6 +198,6 @@ TableCursor table_find(const Table *table, uint64_t hash)
 void table_find_next(TableCursor *cursor)
 {
         /* Pairs with: table_link() and table_remove(). */
-        table_skip(cursor, atomic_load_explicit(&cursor->node->next[cursor->slot],
-                                                memory_order_acquire));
+        table_skip(cursor,
+                   atomic_load_explicit(&cursor->node->next[cursor->slot], memory_order_acquire));
 }

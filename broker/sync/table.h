@@ -32,7 +32,7 @@ typedef struct TableBuckets TableBuckets;
 typedef struct Table {
         _Atomic(TableBuckets *) buckets;
         _Atomic(size_t) n_nodes; /* written by the writer only */
-        Qsbr *qsbr;     /* borrowed */
+        Qsbr *qsbr;              /* borrowed */
 } Table;
 
 /* A position during a look-up; valid inside the reader's section. */

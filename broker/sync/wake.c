@@ -31,8 +31,8 @@ void wake_prepare(Wake *wake)
 
 void wake_finish(Wake *wake)
 {
-        /* Pairs with: wake_up()'s exchange: what a waker published before it is seen before the next
-         * wake_prepare(), whose own exchange may read our 0 and not the waker's. */
+        /* Pairs with: wake_up()'s exchange: what a waker published before it is seen before the
+         * next wake_prepare(), whose own exchange may read our 0 and not the waker's. */
         atomic_exchange_explicit(&wake->sleeping, 0, memory_order_acq_rel);
 }
 

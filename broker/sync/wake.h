@@ -9,7 +9,8 @@
  * Protocol. Sleeper: wake_prepare(), look at every source of work once more, sleep with the
  * eventfd among the things waited for if there is none, and wake_finish() in either case.
  * Waker: publish the work, then wake_up(). Store-buffering between "flag, look" and "work, flag" is
- * excluded because both sides do a sequentially consistent read-modify-write on the flag in between.
+ * excluded because both sides do a sequentially consistent read-modify-write on the flag in
+ * between.
  */
 
 #include <stdatomic.h>

@@ -13,8 +13,7 @@ static void dispatch_refuse_no_owner(RouterThread *thread, Endpoint *sender,
 
         if (header->frame.flags & FRAME_FLAG_NO_AUTO_START)
                 driver_push_error(thread, sender, header->frame.serial, "NameHasNoOwner",
-                                  "Name \"%.*s\" does not exist",
-                                  TEXT_FORMAT(header->destination));
+                                  "Name \"%.*s\" does not exist", TEXT_FORMAT(header->destination));
         else
                 driver_push_error(thread, sender, header->frame.serial, "ServiceUnknown",
                                   "The name %.*s was not provided by any .service files",

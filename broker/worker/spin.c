@@ -51,8 +51,8 @@ void spin_report(Spin *spin, uint64_t now_ns, bool paid)
         if (spin->mode != SPIN_AUTO)
                 return;
         if (paid && !spin_was_preempted(spin)) {
-                spin->budget_ns = spin->budget_ns * 2 > SPIN_NS_MAX ? SPIN_NS_MAX
-                                                                    : spin->budget_ns * 2;
+                spin->budget_ns =
+                        spin->budget_ns * 2 > SPIN_NS_MAX ? SPIN_NS_MAX : spin->budget_ns * 2;
                 spin->backoff_ns = BACKOFF_NS_MIN;
                 return;
         }

@@ -18,7 +18,7 @@ typedef enum SpinMode { SPIN_AUTO, SPIN_OFF, SPIN_FIXED } SpinMode;
 
 typedef struct Spin {
         SpinMode mode;
-        uint64_t budget_ns;  /* of the next spin */
+        uint64_t budget_ns; /* of the next spin */
         uint64_t fixed_ns;
         uint64_t retry_at_ns; /* budget 0: try again then */
         uint64_t backoff_ns;  /* how long to stay away after a failure */

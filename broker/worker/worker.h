@@ -3,8 +3,8 @@
 #define RINGBUS_WORKER_WORKER_H
 
 /*
- * Worker: a thread that owns a shard of the connections: it receives, routes and flushes. It touches
- * no file, no name service and no child process.
+ * Worker: a thread that owns a shard of the connections: it receives, routes and flushes. It
+ * touches no file, no name service and no child process.
  *
  * Other threads reach it through its inbox (new connections, resumed ones) and its duty stack, and
  * wake it at most once for each sleep.
@@ -34,7 +34,7 @@ typedef struct WorkerOptions {
         Driver *driver;
         Worker **workers; /* all of them, by index, complete before the first arrival */
         WorkerSpin spin;
-        uint64_t spin_ns; /* WORKER_SPIN_FIXED */
+        uint64_t spin_ns;   /* WORKER_SPIN_FIXED */
         unsigned n_buffers; /* 0: the default */
         /* A connection is no longer incomplete (gate_complete()). Any worker. */
         void (*on_complete)(void *context);

@@ -21,9 +21,12 @@ trap 'kill -TERM "$daemon"' TERM
 wait "$daemon"
 status=$?
 # A signal interrupts the first wait; the daemon's own status is that of the last one.
-while kill -0 "$daemon" 2>/dev/null; do
+while [ "$status" -gt 128 ]; do
+        before=$status
         wait "$daemon"
         status=$?
+        # The shell remembers how its child ended: a signal that killed it stays the answer.
+        [ "$status" -ne "$before" ] || kill -0 "$daemon" 2>/dev/null || break
 done
 echo "$status" >"$RINGBUS_STATUS_FILE"
 exit "$status"

@@ -13,6 +13,7 @@ fi
 # A short test may end before this shell knows the daemon's id: then the signal is passed on later.
 daemon=
 is_told_to_end=
+# shellcheck disable=SC2317 # the trap calls it
 end_daemon() {
         is_told_to_end=yes
         [ -z "$daemon" ] || kill -TERM "$daemon" 2>/dev/null

@@ -35,7 +35,7 @@ static PeerFixture *fixture;
 
 static void set_limits(uint8_t flags)
 {
-        const bool few = flags & CONNECTION_FEW;
+        const bool few = flags & CONNECTION_FEW, no_hello = flags & CONNECTION_NO_HELLO;
         RouterLimits *limits = &fixture->root->limits;
 
         limits->max_message_size = MESSAGE_SIZE_MAX;
@@ -45,8 +45,9 @@ static void set_limits(uint8_t flags)
         limits->max_names_per_connection = few ? 2 : 16;
         limits->max_match_rules_per_connection = few ? 1 : 16;
         limits->max_replies_per_connection = few ? 1 : 16;
-        limits->max_connections_per_user = few ? 2 : 256;
-        limits->max_completed_connections = few ? 2 : 256;
+        limits->max_connections_per_user = few && no_hello ? 1 : 256;
+        limits->max_completed_connections =
+                few && no_hello && (flags & CONNECTION_EAVESDROP) ? 1 : 256;
 }
 
 /* Everything that is received is a valid message. */

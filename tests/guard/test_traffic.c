@@ -17,7 +17,7 @@ enum {
         BATCH = 100,      /* more than a worker's batch of 64 */
         N_ROUNDS = 60,    /* of each kind */
         N_UNREAD = 3000,  /* of 4 KiB: more than a socket holds */
-        N_OWED = 4000,    /* calls without an answer yet: their table fits the pools */
+        N_OWED = 6000,    /* calls without an answer yet: more than their table has chains */
         BODY_MAX = 32000, /* with its header within the pools' largest class */
 };
 
