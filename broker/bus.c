@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
@@ -43,6 +42,13 @@ static void bus_post_duties(void *context, unsigned home, StackNode *chain)
         Bus *bus = context;
 
         worker_post_duties(bus->workers[home], chain);
+}
+
+static void bus_post_collect(void *context, Endpoint *callee)
+{
+        Bus *bus = context;
+
+        worker_post_collect(bus->workers[callee->home], callee);
 }
 
 static void bus_on_complete(void *context)
@@ -158,8 +164,8 @@ static unsigned bus_choose_workers(unsigned wish)
         return n < 1 ? 1 : n > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : n;
 }
 
-/* SIGTERM ends the bus, SIGUSR1 logs the workers' counters; SIGPIPE is ignored; SIGINT keeps its
- * default action. */
+/* SIGTERM ends the bus, SIGHUP is refused in words, SIGUSR1 logs the workers' counters; SIGPIPE is
+ * ignored; SIGINT keeps its default action. */
 static int bus_open_signals(void)
 {
         sigset_t set;
@@ -168,6 +174,7 @@ static int bus_open_signals(void)
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGUSR1);
+        sigaddset(&set, SIGHUP);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
         fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -198,7 +205,8 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
 {
         Bus *bus = alloc_zeroed(1, sizeof(*bus));
         RouterRoot *root = bus_new_root(&config->limits);
-        RouterHooks hooks = {.post_duties = bus_post_duties, .context = bus};
+        RouterHooks hooks = {
+                .post_duties = bus_post_duties, .post_collect = bus_post_collect, .context = bus};
         int r = bus && root ? 0 : -ENOMEM;
 
         if (r == 0) {
@@ -289,14 +297,6 @@ int bus_start(Bus *bus)
         return r < 0 ? r : bus_start_gate(bus);
 }
 
-static void bus_reclaim(Bus *bus)
-{
-        const struct timespec pause = {.tv_nsec = RECLAIM_PAUSE_NS};
-
-        while (qsbr_reclaim(&bus->qsbr) > 0)
-                nanosleep(&pause, NULL);
-}
-
 /* What each worker has done so far, a line each. */
 static void bus_log_counters(Bus *bus)
 {
@@ -324,31 +324,49 @@ static bool bus_read_signal(Bus *bus)
                 return false;
         if (info.ssi_signo == SIGUSR1)
                 bus_log_counters(bus);
+        if (info.ssi_signo == SIGHUP)
+                log_warning("SIGHUP: reloading the configuration is not supported yet; restart the "
+                            "bus to change it");
         return info.ssi_signo == SIGTERM;
+}
+
+/* Handles what is ready; whether SIGTERM came. */
+static bool bus_handle_events(Bus *bus, const ReadyEvent *events, int n)
+{
+        bool end = false;
+
+        for (int i = 0; i < n; i++) {
+                if (events[i].cookie == &bus->wake)
+                        wake_drain(&bus->wake);
+                else
+                        end |= bus_read_signal(bus);
+        }
+        return end;
 }
 
 int bus_run(Bus *bus)
 {
         ReadyEvent events[8];
+        bool reclaimed = false;
 
         for (;;) {
+                uint64_t timeout = UINT64_MAX;
                 int n;
 
+                /* One grace period serves all that retires while we pause; signals are read in
+                 * between, however much is being retired. */
                 wake_prepare(&bus->wake);
-                n = ready_wait(&bus->ready, qsbr_has_retired(&bus->qsbr) ? 0 : UINT64_MAX, events,
-                               ARRAY_SIZE(events));
+                if (qsbr_has_retired(&bus->qsbr))
+                        timeout = reclaimed ? RECLAIM_PAUSE_NS : 0;
+                n = ready_wait(&bus->ready, timeout, events, ARRAY_SIZE(events));
                 wake_finish(&bus->wake);
                 if (n < 0) {
                         log_error("cannot wait for events: %s", strerror(-n));
                         return 1;
                 }
-                for (int i = 0; i < n; i++) {
-                        if (events[i].cookie == &bus->wake)
-                                wake_drain(&bus->wake);
-                        else if (bus_read_signal(bus))
-                                return 0;
-                }
-                bus_reclaim(bus);
+                if (bus_handle_events(bus, events, n))
+                        return 0;
+                reclaimed = qsbr_reclaim(&bus->qsbr) > 0;
         }
 }
 

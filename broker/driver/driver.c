@@ -133,15 +133,28 @@ void driver_push(RouterThread *thread, Endpoint *to, Message *message)
         message_unref(&thread->pool, message, 1);
 }
 
+/* A text that was cut may end inside a UTF-8 character, which no receiver would accept. */
+static void driver_trim_text(char *text, size_t size)
+{
+        while (size > 0 && ((unsigned char)text[size - 1] & 0xc0) == 0x80)
+                size--;
+        if (size > 0 && (unsigned char)text[size - 1] >= 0xc0)
+                size--;
+        text[size] = '\0';
+}
+
 void driver_push_error(RouterThread *thread, Endpoint *to, uint32_t serial, const char *name,
                        const char *format, ...)
 {
         char text[ERROR_TEXT_MAX];
         va_list args;
+        int size;
 
         va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
+        size = vsnprintf(text, sizeof(text), format, args);
         va_end(args);
+        if (size >= (int)sizeof(text))
+                driver_trim_text(text, sizeof(text) - 1);
         driver_push(thread, to, busmessage_error(thread, to, serial, name, text_from(text)));
 }
 

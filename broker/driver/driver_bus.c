@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hello, GetId, and what starts services. */
+#include <errno.h>
+
 #include "broker/driver/driver_private.h"
 
 static Message *driver_build_hello(RouterThread *thread, const void *context, uint32_t code)
@@ -52,14 +54,21 @@ void driver_update_environment(DriverCall *call)
         end += call->at;
         while (call->at < end) {
                 Text key, value;
+                int r;
 
                 call->at = (call->at + 7) & ~(size_t)7;
                 key = driver_read_string(call);
                 value = driver_read_string(call);
-                if (environment_set(&call->driver->environment, key, value) < 0) {
+                r = environment_set(&call->driver->environment, key, value);
+                if (r == -E2BIG)
+                        driver_fail(call, "LimitsExceeded",
+                                    "The activation environment has room for %d variables of %d "
+                                    "bytes together",
+                                    ENVIRONMENT_VARIABLES_MAX, ENVIRONMENT_BYTES_MAX);
+                else if (r < 0)
                         driver_fail(call, "NoMemory", "Out of memory");
+                if (r < 0)
                         return;
-                }
         }
         driver_reply_empty(call);
 }

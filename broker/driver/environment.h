@@ -15,12 +15,17 @@
 typedef struct Environment {
         Lock lock;
         List variables; /* "KEY=VALUE" strings */
+        unsigned n_variables;
+        size_t n_bytes;
 } Environment;
 
 void environment_init(Environment *environment);
 void environment_deinit(Environment *environment);
 
-/* Sets a variable, replacing an earlier value. 0 or -ENOMEM. */
+enum { ENVIRONMENT_VARIABLES_MAX = 1024, ENVIRONMENT_BYTES_MAX = 1024 * 1024 };
+
+/* Sets a variable, replacing an earlier value. 0; -ENOMEM; or -E2BIG: it would have more variables
+ * or bytes than the limits above. */
 int environment_set(Environment *environment, Text key, Text value);
 
 /* A copy of a variable's value, to be freed, or NULL. */

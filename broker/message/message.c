@@ -7,7 +7,7 @@
 #include "broker/base/trace.h"
 #include "proto/stamp.h"
 
-enum { CHUNK_DELIVERIES = 126 }; /* a chunk just fits 4 KiB */
+enum { CHUNK_DELIVERIES = 126 }; /* a chunk just fits 8 KiB */
 
 struct DeliveryChunk {
         DeliveryChunk *next;

@@ -65,6 +65,7 @@ int peer_new(Shard *shard, Router *router, const PeerOptions *options, Peer **re
         endpoint = &peer->endpoint;
         endpoint_init(endpoint);
         peer->router = router;
+        switch_set(&peer->may_post_resume);
         peer->fd = options->fd;
         peer->credentials = options->credentials;
         endpoint->home = shard->thread.index;
@@ -109,6 +110,8 @@ void peer_start(Peer *peer, const uint8_t *bytes, size_t n_bytes, const int *fds
                 peer_close(peer);
         if (!input->closing)
                 peer_parse(peer, bytes, n_bytes, NULL);
+        if (input->n_fds > 0 && !input->closing)
+                peer_watch_fds(peer);
         if (input->closing) {
                 peer_leave(peer);
                 return;
@@ -123,6 +126,8 @@ void peer_set_complete(Peer *peer)
         ASSERT(!input->complete);
         input->complete = true;
         timers_disarm(&input->shard->timers, &input->timer);
+        if (input->n_fds > 0)
+                peer_watch_fds(peer);
         input->shard->handlers.on_complete(input->shard);
 }
 
@@ -134,6 +139,8 @@ void peer_close(Peer *peer)
                 return;
         input->closing = true;
         shutdown(peer->fd, SHUT_RDWR);
+        if (input->socket.receiving && !input->socket.stopping)
+                io_stop(input->shard->io, &input->socket); /* also when it waits for buffers */
         /* A receive under way now ends by itself; without one, the worker's next turn leaves. */
         if (!input->socket.receiving) {
                 if (!list_contains_node(&input->budget_node))

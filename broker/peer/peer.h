@@ -28,6 +28,8 @@ struct Peer {
         Endpoint endpoint;
         Retired retired;
         StackNode post_node; /* on a worker's inbox: resume */
+        Switch may_post_resume;
+        Switch output_dead; /* nothing can be sent to it: its input is to run to the end */
         Credentials credentials;
         Router *router; /* borrowed */
         int fd;
@@ -44,7 +46,6 @@ struct Peer {
                 Blob *assembly; /* a message whose bytes came in pieces */
                 size_t assembly_have;
                 Frame assembly_frame;
-                bool into; /* the rest is received straight into the assembly */
                 uint32_t pauses;
                 PeerHeld *held_first; /* received while paused */
                 PeerHeld *held_last;
@@ -67,6 +68,7 @@ struct Peer {
                 Peer *next_sent; /* on Shard.sent_first */
                 Delivery *first;
                 Delivery *last;
+                Delivery *unreleased;  /* the first that may pin a receive buffer; NULL: none */
                 size_t offset;         /* bytes of `first` that are sent */
                 size_t in_flight;      /* bytes of the send */
                 struct iovec *waiting; /* iovecs of a send that waits for room */

@@ -84,12 +84,25 @@ void peer_watch_fds(Peer *peer)
         uint64_t timeout_ms = peer_limits(peer)->pending_fd_timeout_ms;
 
         if (!input->complete)
-                return; /* the timer is Hello's */
-        if (input->n_fds == 0)
+                return;                                              /* the timer is Hello's */
+        if (input->n_fds == 0 || input->pauses || input->held_first) /* paused: not its fault */
                 timers_disarm(&input->shard->timers, &input->timer);
         else if (!timers_is_armed(&input->timer) && timeout_ms > 0)
                 timers_arm(&input->shard->timers, &input->timer,
                            input->shard->now_ns + timeout_ms * UINT64_C(1000000));
+}
+
+/* Too much of this peer's is in memory: it is not read any more. If it cannot be answered either,
+ * it is read to its end, to find out that it has gone. */
+static void peer_pause_account(Peer *peer)
+{
+        struct PeerInput *input = &peer->input;
+
+        if (switch_is_on(&peer->output_dead) || !account_pause(peer->endpoint.account))
+                return;
+        input->pauses |= PEER_PAUSE_ACCOUNT;
+        if (input->socket.receiving && !input->socket.stopping)
+                io_stop(input->shard->io, &input->socket);
 }
 
 static void peer_handle(Peer *peer, const uint8_t *data, const Frame *frame, IoBuffer *buffer,
@@ -121,9 +134,8 @@ static void peer_handle(Peer *peer, const uint8_t *data, const Frame *frame, IoB
                 peer_close_fds(peer, &incoming);
                 peer_watch_fds(peer);
         }
-        if (UNLIKELY(account_is_over(peer->endpoint.account)) &&
-            account_pause(peer->endpoint.account))
-                input->pauses |= PEER_PAUSE_ACCOUNT;
+        if (UNLIKELY(account_is_over(peer->endpoint.account)))
+                peer_pause_account(peer);
         shard_count_message(shard, frame->size);
         TRACE_WINDOW(TRACE_CLOSED);
 }

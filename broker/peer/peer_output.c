@@ -41,6 +41,8 @@ static void peer_take_mail(Peer *peer)
                 else
                         output->first = delivery;
                 output->last = delivery;
+                if (!output->unreleased)
+                        output->unreleased = delivery;
         }
 }
 
@@ -53,6 +55,8 @@ static Message *peer_pop(Peer *peer)
         MailNode *next = delivery->node.next;
 
         output->first = next ? CONTAINER_OF(next, Delivery, node) : NULL;
+        if (output->unreleased == delivery)
+                output->unreleased = output->first;
         if (!next)
                 output->last = NULL;
         counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
@@ -90,6 +94,9 @@ static void peer_fail_output(Shard *shard, Peer *peer)
                 message_unref(&shard->thread.pool, message, 1);
         }
         shutdown(peer->fd, SHUT_RDWR);
+        /* Its home may be waiting for room in its account: it has to read on, to the end. */
+        switch_set(&peer->output_dead);
+        shard->handlers.post_resume(shard->handlers.context, peer);
         peer_abandon(shard, peer);
 }
 
@@ -277,18 +284,20 @@ static void peer_consume(Shard *shard, Peer *peer, size_t n)
         output->offset = n;
 }
 
-/* The socket is full: pin nothing, and wait for room. */
+/* The socket is full: pin nothing, and wait for room. From here on senders see that their messages
+ * have to own their bytes; what was pushed before is copied out. */
 static void peer_send_waiting(Shard *shard, Peer *peer)
 {
         struct PeerOutput *output = &peer->output;
-        Delivery *delivery = output->first;
+        MailNode *next;
         unsigned n;
 
-        for (unsigned i = 0; delivery && i < WAITING_IOVECS; i++) {
-                MailNode *next = delivery->node.next;
-
-                message_release_buffer(&shard->thread.pool, delivery->message);
-                delivery = next ? CONTAINER_OF(next, Delivery, node) : NULL;
+        switch_set(&peer->endpoint.stalled);
+        peer_take_mail(peer);
+        while (output->unreleased) {
+                next = output->unreleased->node.next;
+                message_release_buffer(&shard->thread.pool, output->unreleased->message);
+                output->unreleased = next ? CONTAINER_OF(next, Delivery, node) : NULL;
         }
         output->waiting = pool_alloc(&shard->thread.pool, WAITING_IOVECS * sizeof(struct iovec));
         if (!output->waiting) {
@@ -324,6 +333,8 @@ void peer_handle_sent(Shard *shard, Peer *peer)
                 output->retry_ns = 0;
                 peer_consume(shard, peer, (size_t)result);
         }
+        if (!tried)
+                switch_clear(&peer->endpoint.stalled);
         if (output->in_flight > 0 && tried)
                 peer_send_waiting(shard, peer);
         else if (output->in_flight > 0)

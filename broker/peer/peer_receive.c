@@ -28,15 +28,20 @@ struct PeerHeld {
 void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
 {
         struct PeerInput *input = &peer->input;
-        size_t copy_size = buffer ? 0 : size; /* the gate's bytes do not stay */
+        /* The gate's bytes do not stay; and a pause that may be long must not pin a buffer that
+         * others need. */
+        const bool copy = !buffer || (input->pauses & ~(uint32_t)PEER_PAUSE_BUDGET) ||
+                          input->shard->thread.short_of_buffers;
+        size_t copy_size = copy ? size : 0;
         PeerHeld *held = pool_alloc(&input->shard->thread.pool, sizeof(*held) + copy_size);
 
         if (!held) {
                 peer_close(peer);
                 return;
         }
-        *held = (PeerHeld){.buffer = buffer, .data = data, .size = size, .copy_size = copy_size};
-        if (buffer) {
+        *held = (PeerHeld){
+                .buffer = copy ? NULL : buffer, .data = data, .size = size, .copy_size = copy_size};
+        if (!copy) {
                 io_buffer_ref(buffer);
         } else {
                 memcpy(held->copy, data, size);
@@ -115,6 +120,19 @@ static void peer_consider_into(Peer *peer)
                 io_stop(input->shard->io, &input->socket);
 }
 
+/* When everything received is parsed, what fds are left belong to the one message that is not
+ * complete yet: more than it may have are a hoard. */
+static void peer_check_fds(Peer *peer)
+{
+        struct PeerInput *input = &peer->input;
+
+        if (!input->pauses && !input->held_first &&
+            input->n_fds > router_root(peer->router)->limits.max_message_unix_fds)
+                peer_refuse(peer);
+        else
+                peer_watch_fds(peer);
+}
+
 void peer_continue(Peer *peer, uint32_t pause_over)
 {
         struct PeerInput *input = &peer->input;
@@ -143,6 +161,8 @@ void peer_continue(Peer *peer, uint32_t pause_over)
                 peer_leave(peer);
                 return;
         }
+        if (input->n_fds > 0 && !input->closing)
+                peer_check_fds(peer);
         peer_consider_into(peer);
         peer_receive_more(peer);
 }
@@ -190,10 +210,10 @@ void peer_receive(Peer *peer, IoReceived *received)
         if (!peer_add_fds(peer, received->fds, received->n_fds) ||
             (received->fds_lost && peer->endpoint.passes_fds))
                 peer_refuse(peer);
-        else if (received->n_fds > 0 && !input->closing)
-                peer_watch_fds(peer);
         if (received->size > 0 && !input->closing)
                 peer_take_bytes(peer, received);
+        if (UNLIKELY(input->n_fds > 0) && !input->closing)
+                peer_check_fds(peer);
         if (received->buffer)
                 io_buffer_unref(received->buffer);
         if (received->ended && received->error < 0)

@@ -60,22 +60,25 @@ void shard_submit(Shard *shard)
 
 void shard_flush(Shard *shard)
 {
-        Endpoint *endpoint;
+        StackNode *node = routerthread_take_duties(&shard->thread), *next;
 
         shard->batch_messages = 0;
         shard->batch_bytes = 0;
-        while (shard->thread.duties_first) {
-                TRACE_HOP();
-                while ((endpoint = routerthread_take_duty(&shard->thread))) {
-                        TRACE_WINDOW(TRACE_FLUSH);
-                        peer_flush(shard, peer_of(endpoint));
-                }
+        routerthread_hand_over(&shard->thread); /* first: other workers may begin */
+        if (!node)
+                return;
+        TRACE_HOP();
+        for (; node; node = next) {
+                next = node->next;
                 TRACE_WINDOW(TRACE_FLUSH);
-                shard_submit(shard);
-                TRACE_WINDOW(TRACE_CLOSED);
-                shard_handle_sent(shard);
+                peer_flush(shard, peer_of(CONTAINER_OF(node, Endpoint, duty_node)));
         }
-        routerthread_hand_over(&shard->thread);
+        TRACE_WINDOW(TRACE_FLUSH);
+        shard_submit(shard);
+        TRACE_WINDOW(TRACE_CLOSED);
+        /* What completions put back on the duty list waits for the next turn: meanwhile input goes
+         * on, and more messages share a send. */
+        shard_handle_sent(shard);
 }
 
 void shard_count_message(Shard *shard, uint32_t size)

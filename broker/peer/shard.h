@@ -64,7 +64,7 @@ int shard_init(Shard *shard, Router *router, unsigned index, const ShardHandlers
 void shard_deinit(Shard *shard);
 
 /* Sends what every endpoint on the duty list is owed, each in one sendmsg, and hands the sends to
- * the kernel; loops until no duty is left that can be done now. */
+ * the kernel. Duties that come back meanwhile stay for the next time. */
 void shard_flush(Shard *shard);
 
 /* Hands queued sends to the kernel; the scratch vectors are free again. */

@@ -49,6 +49,34 @@ static bool activation_sender_left(const Router *router, const ActivationWaiting
         return true;
 }
 
+/* Why the new owner cannot have the message; NULL: it can. */
+static const char *activation_refusal(const Router *router, const ActivationWaiting *waiting,
+                                      const Endpoint *owner)
+{
+        if (waiting->message->n_fds > 0 && !owner->passes_fds)
+                return "NotSupported";
+        if (step_is_full(owner, &router_root(router)->limits))
+                return "LimitsExceeded";
+        return NULL;
+}
+
+/* Settles the record of a message that is not delivered; the caller hears why, if it is still
+ * there. */
+static void activation_refuse(Step *step, ActivationWaiting *waiting, const char *why)
+{
+        Owed *owed = waiting->owed;
+
+        if (!owed)
+                return;
+        if (replies_settle(owed) && why)
+                step_push_own(step, owed->caller,
+                              busmessage_error(step->thread, owed->caller, owed->serial, why,
+                                               TEXT("The service that was started for this message "
+                                                    "cannot take it")),
+                              STEP_PLAIN, true);
+        replies_unref(&step->thread->pool, owed);
+}
+
 void activation_deliver(Step *step, Name *name, Endpoint *owner)
 {
         RouterThread *thread = step->thread;
@@ -56,15 +84,14 @@ void activation_deliver(Step *step, Name *name, Endpoint *owner)
         LIST_FOREACH(&name->waiting, node)
         {
                 ActivationWaiting *waiting = CONTAINER_OF(node, ActivationWaiting, node);
-                bool skip = activation_sender_left(thread->router, waiting);
+                const char *why = activation_refusal(thread->router, waiting, owner);
 
-                if (waiting->owed && (skip || !replies_assign(waiting->owed, owner))) {
-                        /* The new owner is the caller of this step: it cannot have left. */
-                        replies_settle(waiting->owed);
-                        replies_unref(&thread->pool, waiting->owed);
-                        skip = true;
-                }
-                if (!skip)
+                if (activation_sender_left(thread->router, waiting))
+                        activation_refuse(step, waiting, NULL);
+                else if (why || (waiting->owed && !replies_assign(thread, waiting->owed, owner)))
+                        /* The new owner is this step's caller: it cannot have left. */
+                        activation_refuse(step, waiting, why);
+                else
                         step_push(step, owner, waiting->message, STEP_PLAIN);
                 list_remove(&waiting->node);
                 list_push_back(&thread->delivered, &waiting->node);

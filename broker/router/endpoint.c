@@ -9,6 +9,7 @@ void endpoint_init(Endpoint *endpoint)
         mailbox_init(&endpoint->mailbox);
         refcount_init(&endpoint->references, 1);
         owed_list_init(&endpoint->owed_incoming);
+        switch_set(&endpoint->may_post_collect);
         cell_init(&endpoint->names, NULL);
         endpoint->id = ENDPOINT_NO_ID;
         endpoint->order.text = TEXT_NONE;

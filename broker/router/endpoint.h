@@ -14,6 +14,7 @@
 #include "broker/base/list.h"
 #include "broker/message/message.h"
 #include "broker/sync/owed.h"
+#include "broker/sync/switch.h"
 #include "broker/sync/table.h"
 
 enum { ENDPOINT_UNIQUE_NAME_MAX = 24 };
@@ -39,8 +40,12 @@ struct Endpoint {
         Counter queued_fds;
         Counter n_owed_to;      /* replies owed to this caller */
         OwedList owed_incoming; /* replies this callee owes: put there by callers' workers */
-        Cell names;             /* NameSet: an immutable snapshot, or NULL: none */
-        Tally n_received;       /* messages this connection sent to the bus */
+        Counter n_owed_incoming;
+        Switch may_post_collect; /* off: its home has been asked to empty owed_incoming */
+        StackNode collect_node;  /* on a worker's inbox, for that */
+        Switch stalled;          /* a send waits for room: messages are to own their bytes */
+        Cell names;              /* NameSet: an immutable snapshot, or NULL: none */
+        Tally n_received;        /* messages this connection sent to the bus */
         Tally n_sent;
         void (*destroy)(Endpoint *endpoint, Pool *mine); /* when the last reference is gone */
 

@@ -214,12 +214,14 @@ static void names_free_set(Retired *retired)
         pool_free(NULL, set, names_set_size(set->capacity));
 }
 
-/* Rank 0: owned and watched; 1: owned; 2: queued. */
-static int names_classify(const NameOwner *owner)
+/* Where a name stands in the endpoint's snapshot: 0 owned and watched, 1 owned, 2 queued, 3 not. */
+static int names_rank(const Name *name, const Endpoint *endpoint)
 {
-        if (names_first_owner(owner->name) != owner)
-                return 2;
-        return owner->name->n_rules > 0 ? 0 : 1;
+        const NameOwner *first = names_first_owner(name);
+
+        if (first && first->endpoint == endpoint)
+                return name->n_rules > 0 ? 0 : 1;
+        return names_find_owner(name, endpoint) ? 2 : 3;
 }
 
 NameSet *names_prepare_set(Pool *pool, unsigned n)
@@ -237,26 +239,27 @@ void names_discard_set(Pool *mine, NameSet *set)
                 pool_free(mine, set, names_set_size(set->capacity));
 }
 
-void names_publish_set(Names *names, Endpoint *endpoint, NameSet *set)
+void names_publish_set(Names *names, Endpoint *endpoint, const Name *changed, NameSet *set)
 {
-        NameSet *old;
+        NameSet *old = cell_get(&endpoint->names);
+        const unsigned ends[] = {old ? old->n_watched : 0, old ? old->n_owned : 0,
+                                 old ? old->n : 0};
+        const int rank = set ? names_rank(changed, endpoint) : 3;
+        unsigned at = 0;
 
-        for (int rank = 0; set && rank < 3; rank++) {
-                LIST_FOREACH(&endpoint->owners, node)
-                {
-                        NameOwner *owner = CONTAINER_OF(node, NameOwner, owner_node);
-
-                        if (names_classify(owner) != rank)
-                                continue;
-                        ASSERT(set->n < set->capacity);
-                        set->items[set->n++] = owner->name;
-                }
-                if (rank == 0)
+        for (int i = 0; set && i < 3; i++) {
+                for (; at < ends[i]; at++)
+                        if (old->items[at] != changed)
+                                set->items[set->n++] = old->items[at];
+                if (i == rank)
+                        set->items[set->n++] = changed;
+                ASSERT(set->n <= set->capacity);
+                if (i == 0)
                         set->n_watched = set->n;
-                else if (rank == 1)
+                else if (i == 1)
                         set->n_owned = set->n;
         }
-        old = cell_exchange(&endpoint->names, set);
+        cell_publish(&endpoint->names, set);
         if (old)
                 qsbr_retire(names->qsbr, &old->retired, names_free_set);
 }

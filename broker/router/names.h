@@ -114,9 +114,10 @@ NameSet *names_prepare_set(Pool *pool, unsigned n);
 
 void names_discard_set(Pool *mine, NameSet *set); /* one that was not published; NULL is fine */
 
-/* Fills `set` (NULL when the endpoint has no names; room for n_owners otherwise) from the
- * endpoint's queues and publishes it in place of the old one. */
-void names_publish_set(Names *names, Endpoint *endpoint, NameSet *set) LOCK_REQUIRES(names->lock);
+/* Publishes `set` as the endpoint's snapshot: the old one but for `changed`, whose queue or
+ * watchers have changed. Room for n_owners; NULL when it has no names any more. */
+void names_publish_set(Names *names, Endpoint *endpoint, const Name *changed, NameSet *set)
+        LOCK_REQUIRES(names->lock);
 
 /* Gives a connection its unique name and counts its user. 0 or -ENOMEM. */
 int names_enter(Names *names, Pool *pool, Endpoint *endpoint) LOCK_REQUIRES(names->lock);

@@ -101,15 +101,19 @@ static NameOwner *ownership_enter(Change *change, uint32_t flags)
 
 static void ownership_publish_sets(Change *change, Endpoint *other) LOCK_UNCHECKED
 {
-        names_publish_set(change->names, change->me,
-                          change->me->n_owners > 0 ? change->set_mine : NULL);
-        if (change->me->n_owners > 0)
-                change->set_mine = NULL;
-        if (!other || other == change->me)
-                return;
-        names_publish_set(change->names, other, other->n_owners > 0 ? change->set_other : NULL);
-        if (other->n_owners > 0)
-                change->set_other = NULL;
+        NameSet **sets[] = {&change->set_mine, &change->set_other};
+        Endpoint *endpoints[] = {change->me, other == change->me ? NULL : other};
+
+        for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+                if (!endpoints[i])
+                        continue;
+                if (endpoints[i]->n_owners == 0) {
+                        names_publish_set(change->names, endpoints[i], change->name, NULL);
+                        continue;
+                }
+                names_publish_set(change->names, endpoints[i], change->name, *sets[i]);
+                *sets[i] = NULL;
+        }
 }
 
 static bool ownership_prepare(Change *change, Endpoint *other) LOCK_UNCHECKED
@@ -337,6 +341,16 @@ static void ownership_answer_no_reply(RouterThread *thread, Endpoint *caller, ui
         step_end(&step);
 }
 
+/* The snapshot of whoever inherits a name. Without memory the old one stays: policy and matching by
+ * this name lag until its next change. */
+static void ownership_refresh_next(Step *step, const Name *name, Endpoint *next) LOCK_UNCHECKED
+{
+        NameSet *set = next ? names_prepare_set(&step->thread->pool, next->n_owners) : NULL;
+
+        if (set)
+                names_publish_set(&step->thread->router->names, next, name, set);
+}
+
 /* All names of a leaving connection, newest first. */
 static void ownership_give_up_all(Step *step, Endpoint *endpoint) LOCK_UNCHECKED
 {
@@ -349,15 +363,12 @@ static void ownership_give_up_all(Step *step, Endpoint *endpoint) LOCK_UNCHECKED
                 Endpoint *next;
 
                 if (ownership_give_up(step, name, mine, &next)) {
-                        if (next)
-                                names_publish_set(
-                                        names, next,
-                                        names_prepare_set(&step->thread->pool, next->n_owners));
+                        ownership_refresh_next(step, name, next);
                         names_publish(name, next);
                 }
                 names_drop_if_unused(names, name);
         }
-        names_publish_set(names, endpoint, NULL);
+        names_publish_set(names, endpoint, NULL, NULL);
 }
 
 void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED

@@ -16,6 +16,7 @@ enum {
         BUCKETS_MAX =
                 POOL_SIZE_MAX / sizeof(Owed *), /* never the general heap; then longer chains */
         SWEEP_SLACK = 32,
+        COLLECT_AT = 1024, /* records on a callee's list that its home has not seen */
 };
 
 static uint32_t replies_hash(uint64_t caller_id, uint32_t serial)
@@ -67,7 +68,8 @@ static void replies_free_buckets(Pool *pool, Owed **buckets, uint32_t mask)
 
 static void replies_unlink_call(RouterThread *thread, Endpoint *caller, Owed *owed)
 {
-        Owed **link = &caller->owed_by_serial[owed->serial & caller->owed_by_serial_mask];
+        Owed **link = &caller->owed_by_serial[replies_hash(caller->id, owed->serial) &
+                                              caller->owed_by_serial_mask];
 
         while (*link != owed)
                 link = &(*link)->caller_next;
@@ -88,8 +90,10 @@ static void replies_grow_calls(RouterThread *thread, Endpoint *caller)
         {
                 Owed *owed = CONTAINER_OF(node, Owed, caller_node);
 
-                owed->caller_next = buckets[owed->serial & mask];
-                buckets[owed->serial & mask] = owed;
+                uint32_t at = replies_hash(caller->id, owed->serial) & mask;
+
+                owed->caller_next = buckets[at];
+                buckets[at] = owed;
         }
         caller->owed_by_serial = buckets;
         caller->owed_by_serial_mask = mask;
@@ -114,7 +118,8 @@ static void replies_sweep_calls(RouterThread *thread, Endpoint *caller)
 
 static bool replies_is_outstanding(const Endpoint *caller, uint64_t callee_id, uint32_t serial)
 {
-        Owed *owed = caller->owed_by_serial[serial & caller->owed_by_serial_mask];
+        Owed *owed = caller->owed_by_serial[replies_hash(caller->id, serial) &
+                                            caller->owed_by_serial_mask];
 
         for (; owed; owed = owed->caller_next)
                 if (owed->serial == serial && owed->callee_id == callee_id &&
@@ -146,7 +151,8 @@ RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint64_t ca
         owed->caller_id = caller->id;
         owed->callee_id = callee_id;
         owed->serial = serial;
-        head = &caller->owed_by_serial[serial & caller->owed_by_serial_mask];
+        head = &caller->owed_by_serial[replies_hash(caller->id, serial) &
+                                       caller->owed_by_serial_mask];
         owed->caller_next = *head;
         *head = owed;
         list_push_back(&caller->owed_calls, &owed->caller_node);
@@ -156,9 +162,15 @@ RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint64_t ca
         return REPLIES_OK;
 }
 
-bool replies_assign(Owed *owed, Endpoint *callee)
+bool replies_assign(RouterThread *thread, Owed *owed, Endpoint *callee)
 {
-        return owed_list_add(&callee->owed_incoming, &owed->added);
+        if (!owed_list_add(&callee->owed_incoming, &owed->added))
+                return false;
+        /* Signed: a record may be collected before its adder has counted it. */
+        if (UNLIKELY((int64_t)counter_add(&callee->n_owed_incoming, 1) >= COLLECT_AT) &&
+            switch_clear(&callee->may_post_collect))
+                routerthread_add_collect(thread, callee);
+        return true;
 }
 
 void replies_forget_calls(RouterThread *thread, Endpoint *caller)
@@ -223,9 +235,10 @@ static void replies_grow_owes(RouterThread *thread, Endpoint *callee)
 }
 
 /* Enters what callers' workers have added into the callee's own hash. */
-static void replies_collect(RouterThread *thread, Endpoint *callee)
+void replies_collect(RouterThread *thread, Endpoint *callee)
 {
         StackNode *node = owed_list_take(&callee->owed_incoming);
+        uint64_t n = 0;
 
         while (node) {
                 StackNode *next = node->next;
@@ -241,7 +254,10 @@ static void replies_collect(RouterThread *thread, Endpoint *callee)
                 callee->owes[at] = owed;
                 callee->n_owes++;
                 node = next;
+                n++;
         }
+        if (n > 0)
+                counter_add(&callee->n_owed_incoming, UINT64_C(0) - n);
 }
 
 bool replies_consume(RouterThread *thread, Endpoint *callee, const Endpoint *caller,

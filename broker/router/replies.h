@@ -43,8 +43,13 @@ struct Owed {
 RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint64_t callee_id,
                              uint32_t serial, Owed **ret_owed);
 
-/* Any thread: puts the record on the callee's list. False: the callee has left. */
-bool replies_assign(Owed *owed, Endpoint *callee);
+/* Any thread, in a read-side section: puts the record on the callee's list; asks the callee's home
+ * to collect when it gets long. False: the callee has left. */
+bool replies_assign(RouterThread *thread, Owed *owed, Endpoint *callee);
+
+/* Callee's home worker: takes over what callers have added and forgets what is settled, so that a
+ * callee that never answers does not hold records of callers that have left. */
+void replies_collect(RouterThread *thread, Endpoint *callee);
 
 /* Any thread: decides the record; true for exactly one. The winner answers (or withdraws). */
 bool replies_settle(Owed *owed);

@@ -42,6 +42,9 @@ typedef struct RouterHooks {
         /* Hands duties to worker `home`: a chain of duty_node, each with a reference. Called with
          * no lock held; wakes the worker if it sleeps. */
         void (*post_duties)(void *context, unsigned home, StackNode *chain);
+        /* Has worker `home` call replies_collect() for a callee (with a reference, by its
+         * collect_node): callers add records faster than it answers. */
+        void (*post_collect)(void *context, Endpoint *callee);
         void *context;
 } RouterHooks;
 

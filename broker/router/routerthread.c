@@ -58,16 +58,13 @@ void routerthread_add_duty(RouterThread *thread, Endpoint *endpoint)
         thread->duties_last = node;
 }
 
-Endpoint *routerthread_take_duty(RouterThread *thread)
+StackNode *routerthread_take_duties(RouterThread *thread)
 {
-        StackNode *node = thread->duties_first;
+        StackNode *first = thread->duties_first;
 
-        if (!node)
-                return NULL;
-        thread->duties_first = node->next;
-        if (!thread->duties_first)
-                thread->duties_last = NULL;
-        return CONTAINER_OF(node, Endpoint, duty_node);
+        thread->duties_first = NULL;
+        thread->duties_last = NULL;
+        return first;
 }
 
 void routerthread_place_duty(RouterThread *thread, Endpoint *endpoint)
@@ -85,15 +82,30 @@ void routerthread_place_duty(RouterThread *thread, Endpoint *endpoint)
         thread->has_handed = true;
 }
 
+void routerthread_add_collect(RouterThread *thread, Endpoint *callee)
+{
+        endpoint_ref(callee);
+        callee->collect_node.next = thread->collects;
+        thread->collects = &callee->collect_node;
+        thread->has_handed = true;
+}
+
 void routerthread_hand_over(RouterThread *thread)
 {
+        const RouterHooks *hooks = &thread->router->hooks;
+
         if (LIKELY(!thread->has_handed))
                 return;
+        while (thread->collects) {
+                Endpoint *callee = CONTAINER_OF(thread->collects, Endpoint, collect_node);
+
+                thread->collects = thread->collects->next;
+                hooks->post_collect(hooks->context, callee);
+        }
         for (unsigned home = 0; home < ROUTER_WORKERS_MAX; home++) {
                 if (!thread->handed[home])
                         continue;
-                thread->router->hooks.post_duties(thread->router->hooks.context, home,
-                                                  thread->handed[home]);
+                hooks->post_duties(hooks->context, home, thread->handed[home]);
                 thread->handed[home] = NULL;
         }
         thread->has_handed = false;

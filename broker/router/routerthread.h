@@ -25,6 +25,7 @@ struct RouterThread {
         StackNode *duties_last;
         StackNode *handed[ROUTER_WORKERS_MAX]; /* collected for other workers' flushing */
         unsigned n_step_duties;                /* of the step under way */
+        StackNode *collects; /* callees whose home is to collect, by collect_node */
         bool has_handed;
         List delivered;        /* activation_discard()'s */
         bool short_of_buffers; /* set by the worker: messages are to own their bytes */
@@ -49,10 +50,13 @@ void routerthread_add_duty(RouterThread *thread, Endpoint *endpoint);
  * receiver's own worker when this thread has no ring or the step has very many receivers. */
 void routerthread_place_duty(RouterThread *thread, Endpoint *endpoint);
 
-/* The oldest duty, with its reference; NULL when there is none. */
-Endpoint *routerthread_take_duty(RouterThread *thread);
+/* All duties, oldest first, linked by Endpoint.duty_node, with their references. */
+StackNode *routerthread_take_duties(RouterThread *thread);
 
-/* Passes collected duties to their workers. No lock is held. */
+/* Notes that the callee's home is to call replies_collect(); takes a reference. */
+void routerthread_add_collect(RouterThread *thread, Endpoint *callee);
+
+/* Passes collected duties and requests to their workers. No lock is held. */
 void routerthread_hand_over(RouterThread *thread);
 
 #endif

@@ -31,7 +31,7 @@ static void rules_refresh_owner(Step *step, Name *name) LOCK_UNCHECKED
         set = names_prepare_set(&step->thread->pool, owner->endpoint->n_owners);
         if (set) /* else: the old snapshot stays; matching by this name lags until the next change
                   */
-                names_publish_set(&router->names, owner->endpoint, set);
+                names_publish_set(&router->names, owner->endpoint, name, set);
 }
 
 unsigned rules_count(RouterThread *thread, Endpoint *endpoint)

@@ -89,7 +89,7 @@ static SendResult send_expect_reply(RouterThread *thread, Endpoint *sender, Endp
         case REPLIES_CALLEE_GONE:
                 return SEND_NO_MEMORY;
         }
-        if (replies_assign(*ret_owed, to))
+        if (replies_assign(thread, *ret_owed, to))
                 return SEND_OK;
         replies_settle(*ret_owed);
         replies_unref(&thread->pool, *ret_owed); /* the callee's reference, which it refused */
@@ -138,9 +138,9 @@ static bool send_must_own(const RouterThread *thread, const Endpoint *to, const 
 {
         enum { QUEUE_PINS_MAX = 64 * 1024 };
 
-        return incoming->buffer &&
-               (thread->short_of_buffers || counter_read(&to->queued_bytes) > QUEUE_PINS_MAX ||
-                counter_read(&thread->router->n_capturing) > 0);
+        return incoming->buffer && (thread->short_of_buffers || switch_is_on(&to->stalled) ||
+                                    counter_read(&to->queued_bytes) > QUEUE_PINS_MAX ||
+                                    counter_read(&thread->router->n_capturing) > 0);
 }
 
 /* One attempt. *message is made once and kept; *ret_again: the owner changed between look-up and
@@ -150,6 +150,7 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
 {
         const Header *header = &incoming->header;
         SendResult result;
+        MailboxPush push;
         Owed *owed = NULL;
         Route route;
 
@@ -173,8 +174,11 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
                 replies_consume(thread, sender, route.to, header->reply_serial);
         /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. After a change of owner
          * the record is taken back; if that fails the old owner has left and answered. */
-        if (send_push(thread, sender, &route, *message, incoming) == MAILBOX_EPOCH_PASSED)
+        push = send_push(thread, sender, &route, *message, incoming);
+        if (push == MAILBOX_EPOCH_PASSED)
                 *ret_again = !owed || replies_settle(owed);
+        if (push == MAILBOX_NO_MEMORY && (!owed || replies_settle(owed)))
+                return SEND_NO_MEMORY;
         return SEND_OK;
 }
 
@@ -246,15 +250,14 @@ void send_capture(RouterThread *thread, Endpoint *sender, Incoming *incoming)
 
         if (LIKELY(counter_read(&thread->router->n_capturing) == 0))
                 return;
-        step_begin(&step, thread);
+        message = message_new_relay(&thread->pool, incoming, endpoint_name(sender), 1, true);
+        if (!message)
+                return;
         matches_query(&query, &incoming->header, incoming_body(incoming), sender, NULL);
+        step_begin(&step, thread);
         matches_begin(thread);
         matches_find_eavesdroppers(&thread->router->matches, &query, thread);
-        message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
-                                    thread->n_targets, true);
-        if (message) {
-                step_push_targets(&step, message);
-                message_unref(&thread->pool, message, 1);
-        }
+        step_push_targets(&step, message);
         step_end(&step);
+        message_unref(&thread->pool, message, 1);
 }

@@ -20,7 +20,7 @@ MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
         if (!delivery) {
                 if (how == STEP_RAISE_EPOCH)
                         mailbox_raise_epoch(&to->mailbox);
-                return MAILBOX_REFUSED;
+                return MAILBOX_NO_MEMORY;
         }
         counter_add(&to->queued_bytes, charge);
         if (message->n_fds > 0)
@@ -42,6 +42,7 @@ MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
                 break;
         case MAILBOX_REFUSED:
         case MAILBOX_EPOCH_PASSED:
+        case MAILBOX_NO_MEMORY:
                 counter_subtract(&to->queued_bytes, charge);
                 if (message->n_fds > 0)
                         counter_subtract(&to->queued_fds, message->n_fds);
@@ -56,6 +57,7 @@ void step_begin(Step *step, RouterThread *thread) LOCK_UNCHECKED
 {
         step->thread = thread;
         step->first = NULL;
+        step->bumped = false;
         thread->n_step_duties = 0;
         turn_take(&thread->router->turn);
 }
@@ -166,13 +168,15 @@ void step_broadcast_own(Step *step, Message *message, const Endpoint *except)
         message_unref(&thread->pool, message, 1);
 }
 
-void step_bump(Step *step) LOCK_UNCHECKED
+void step_bump(Step *step)
 {
-        turn_bump(&step->thread->router->turn);
+        step->bumped = true;
 }
 
 void step_end(Step *step) LOCK_UNCHECKED
 {
+        if (step->bumped)
+                turn_bump(&step->thread->router->turn);
         if (step->first)
                 commit_set(&step->first->commit);
         turn_release(&step->thread->router->turn);

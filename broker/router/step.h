@@ -12,6 +12,7 @@
 typedef struct Step {
         RouterThread *thread;
         Message *first; /* its commit word is the step's; one reference */
+        bool bumped;    /* the index or an ownership changed */
 } Step;
 
 typedef enum StepPush { STEP_PLAIN, STEP_RAISE_EPOCH } StepPush;
@@ -37,18 +38,19 @@ void step_broadcast_own(Step *step, Message *message, const Endpoint *except);
 /* Pushes to all of thread->targets that can and may take it; returns how many did. */
 unsigned step_push_targets(Step *step, Message *message);
 
-/* Bumps the version: the index or an ownership changed in this step. */
+/* The index or an ownership changes in this step: the version is raised at its end, after
+ * everything is published, or a look-up half way would look current. */
 void step_bump(Step *step);
 
-/* Commits, releases the turn and drops the step's reference. */
+/* Raises the version if need be, commits, releases the turn and drops the step's reference. */
 void step_end(Step *step);
 
 /* Whether its queue is already over max_outgoing_bytes or max_outgoing_unix_fds. */
 bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits);
 
 /*
- * One message into one mailbox, with all the accounts: MAILBOX_REFUSED and MAILBOX_EPOCH_PASSED
- * leave no trace. `epoch` NULL: whatever the epoch is. -> also REFUSED when out of memory.
+ * One message into one mailbox, with all the accounts: MAILBOX_REFUSED, MAILBOX_EPOCH_PASSED and
+ * MAILBOX_NO_MEMORY leave no trace. `epoch` NULL: whatever the epoch is.
  */
 MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
                          const uint32_t *epoch, StepPush how);

@@ -46,6 +46,7 @@ typedef enum MailboxPush {
         MAILBOX_PUSHED,       /* somebody else will flush */
         MAILBOX_PUSHED_DUTY,  /* the caller has to flush now */
         MAILBOX_REFUSED,      /* CLOSED: nothing was pushed */
+        MAILBOX_NO_MEMORY,    /* there was no node to push; never from this file */
         MAILBOX_EPOCH_PASSED, /* mailbox_push_in_epoch(): the epoch moved: nothing was pushed */
 } MailboxPush;
 

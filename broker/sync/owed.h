@@ -74,11 +74,14 @@ static inline bool owed_list_add(OwedList *list, StackNode *node)
         return true;
 }
 
-/* The callee's worker, before it seals: everything added, newest first. */
+/* The callee's worker: everything added, newest first; nothing once it is sealed. */
 static inline StackNode *owed_list_take(OwedList *list)
 {
-        /* Pairs with: owed_list_add(). A look first keeps the line shared while idle. */
-        if (!atomic_load_explicit(&list->top, memory_order_acquire))
+        /* Pairs with: owed_list_add(). Only this worker seals, so a list that is not sealed now
+         * cannot be at the exchange; and a look keeps the line shared while idle. */
+        StackNode *top = atomic_load_explicit(&list->top, memory_order_acquire);
+
+        if (!top || top == OWED_LIST_SEALED)
                 return NULL;
         /* Pairs with: owed_list_add(). */
         return atomic_exchange_explicit(&list->top, NULL, memory_order_acquire);

@@ -66,6 +66,9 @@ uint64_t worker_load(Worker *worker);
 /* Any thread: duties, a chain of Endpoint.duty_node with a reference each. */
 void worker_post_duties(Worker *worker, StackNode *chain);
 
+/* Any thread: the callee (with a reference) is to collect the replies it owes. */
+void worker_post_collect(Worker *worker, Endpoint *callee);
+
 /* Any thread: the peer's input may go on. */
 void worker_post_resume(Worker *worker, Peer *peer);
 

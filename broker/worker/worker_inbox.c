@@ -6,6 +6,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/trace.h"
+#include "broker/router/replies.h"
 #include "broker/worker/worker_private.h"
 
 void worker_post_arrival(Worker *worker, WorkerArrival *arrival)
@@ -33,8 +34,16 @@ void worker_post_duties(Worker *worker, StackNode *chain)
         wake_up(&worker->wake);
 }
 
+void worker_post_collect(Worker *worker, Endpoint *callee)
+{
+        stack_push(&worker->collects, &callee->collect_node);
+        wake_up(&worker->wake);
+}
+
 void worker_post_resume(Worker *worker, Peer *peer)
 {
+        if (!switch_clear(&peer->may_post_resume))
+                return; /* it is on its way already */
         endpoint_ref(&peer->endpoint);
         stack_push(&worker->resumes, &peer->post_node);
         wake_up(&worker->wake);
@@ -53,7 +62,8 @@ static void worker_admit(Worker *worker, WorkerArrival *arrival)
         int r;
 
         TRACE_HOP();
-        r = peer_new(shard, worker->options.router, &arrival->options, &peer);
+        r = worker->closing_all ? -ESHUTDOWN
+                                : peer_new(shard, worker->options.router, &arrival->options, &peer);
         if (r < 0) {
                 if (!worker->closing_all)
                         log_warning("cannot serve a new connection of uid %u: %s",
@@ -85,10 +95,19 @@ void worker_drain_inbox(Worker *worker)
                 routerthread_add_duty(&worker->shard.thread,
                                       CONTAINER_OF(node, Endpoint, duty_node));
         }
+        for (node = stack_take(&worker->collects); node; node = next) {
+                Endpoint *callee = CONTAINER_OF(node, Endpoint, collect_node);
+
+                next = node->next;
+                switch_set(&callee->may_post_collect); /* before: what comes later asks again */
+                replies_collect(&worker->shard.thread, callee);
+                endpoint_unref(callee, &worker->shard.thread.pool);
+        }
         for (node = stack_reverse(stack_take(&worker->resumes)); node; node = next) {
                 Peer *peer = CONTAINER_OF(node, Peer, post_node);
 
                 next = node->next;
+                switch_set(&peer->may_post_resume); /* before: what comes later posts again */
                 peer_continue(peer, PEER_PAUSE_ACCOUNT);
                 endpoint_unref(&peer->endpoint, &worker->shard.thread.pool);
         }

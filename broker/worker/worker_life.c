@@ -96,6 +96,7 @@ int worker_new(const WorkerOptions *options, Worker **ret_worker)
         stack_init(&worker->arrivals);
         stack_init(&worker->duties);
         stack_init(&worker->resumes);
+        stack_init(&worker->collects);
         spin_init(&worker->spin, modes[options->spin], options->spin_ns);
         sem_init(&worker->ready, 0, 0);
         r = wake_init(&worker->wake);
@@ -125,7 +126,8 @@ void worker_settle(Worker *worker)
 {
         worker_drain_inbox(worker);
         /* All mailboxes are closed: flushing only gives the duties up. */
-        shard_flush(&worker->shard);
+        while (worker->shard.thread.duties_first)
+                shard_flush(&worker->shard);
         ASSERT(worker->shard.n_peers == 0);
 }
 

@@ -19,6 +19,7 @@ struct Worker {
         Wake wake;      /* shared, as all down to io_counters */
         Stack arrivals; /* WorkerArrival */
         Stack duties;   /* Endpoint.duty_node */
+        Stack collects; /* Endpoint.collect_node */
         Stack resumes;  /* Peer.post_node */
         Switch stopping;
         Tally n_peers;

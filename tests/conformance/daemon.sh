@@ -13,9 +13,11 @@ fi
 # A short test may end before this shell knows the daemon's id: then the signal is passed on later.
 daemon=
 is_told_to_end=
+is_interrupted=
 # shellcheck disable=SC2317 # the trap calls it
 end_daemon() {
         is_told_to_end=yes
+        is_interrupted=yes
         [ -z "$daemon" ] || kill -TERM "$daemon" 2>/dev/null
 }
 trap end_daemon TERM
@@ -23,12 +25,13 @@ trap end_daemon TERM
 "$RINGBUS_DAEMON" "$@" &
 daemon=$!
 [ -z "$is_told_to_end" ] || kill -TERM "$daemon"
-wait "$daemon"
-status=$?
-# A signal interrupts the wait; the daemon's own status is that of the last one.
-while kill -0 "$daemon" 2>/dev/null; do
+# A signal ends the wait early with a status that is not the daemon's. Waiting again gives the
+# daemon's own one, also of a daemon that has ended meanwhile.
+while :; do
+        is_interrupted=
         wait "$daemon"
         status=$?
+        [ -n "$is_interrupted" ] || break
 done
 echo "$status" >>"$RINGBUS_STATUS_FILE"
 exit "$status"

@@ -28,8 +28,8 @@ HOP("proto/body.c", BodyResult, body_validate,
 HOP("broker/router/replies.c", RepliesResult, replies_expect,
     (RouterThread * thread, Endpoint *caller, uint64_t callee_id, uint32_t serial, Owed **ret_owed),
     (thread, caller, callee_id, serial, ret_owed))
-HOP("broker/router/replies.c", bool, replies_assign, (Owed * owed, Endpoint *callee),
-    (owed, callee))
+HOP("broker/router/replies.c", bool, replies_assign,
+    (RouterThread * thread, Owed *owed, Endpoint *callee), (thread, owed, callee))
 HOP("broker/sync/mailbox.c", MailboxPush, mailbox_push_in_epoch,
     (Mailbox * mailbox, MailNode *node, uint32_t epoch), (mailbox, node, epoch))
 HOP("broker/router/routerthread.c", void, routerthread_place_duty,

@@ -111,6 +111,7 @@ static void push_all(unsigned pusher, uint64_t *seed)
                 case MAILBOX_REFUSED:
                         counter_add(&scene.total_refused, 1);
                         break;
+                case MAILBOX_NO_MEMORY:
                 case MAILBOX_EPOCH_PASSED:
                         ASSERT_NOT_REACHED();
                 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/peer_fixture.h"
 
+#include "broker/router/replies.h"
+
 #include <string.h>
 
 #include "broker/base/alloc.h"
@@ -28,6 +30,8 @@ static void peer_fixture_post_resume(void *context, Peer *peer)
 {
         PeerFixture *fixture = context;
 
+        if (!switch_clear(&peer->may_post_resume))
+                return;
         endpoint_ref(&peer->endpoint);
         stack_push(&fixture->resumes, &peer->post_node);
         fixture->n_resumed++;
@@ -45,6 +49,17 @@ static void peer_fixture_post_duties(void *context, unsigned home, StackNode *ch
                 fixture->n_handed++;
                 chain = next;
         }
+}
+
+/* One thread is every peer's home here. */
+static void peer_fixture_post_collect(void *context, Endpoint *callee)
+{
+        Shard *home = peer_of(callee)->input.shard;
+
+        (void)context;
+        switch_set(&callee->may_post_collect);
+        replies_collect(&home->thread, callee);
+        endpoint_unref(callee, &home->thread.pool);
 }
 
 static RouterRoot *peer_fixture_root(void)
@@ -92,7 +107,9 @@ static void peer_fixture_start_shard(PeerFixture *fixture, unsigned index, IoBac
 PeerFixture *peer_fixture_new(IoBackend backend, unsigned n_shards, unsigned n_buffers)
 {
         PeerFixture *fixture = alloc_aligned(64, sizeof(*fixture));
-        RouterHooks hooks = {.post_duties = peer_fixture_post_duties, .context = fixture};
+        RouterHooks hooks = {.post_duties = peer_fixture_post_duties,
+                             .post_collect = peer_fixture_post_collect,
+                             .context = fixture};
         static bool hashed;
         int r;
 
@@ -156,6 +173,7 @@ static void peer_fixture_drain_inbox(PeerFixture *fixture, unsigned index)
                 Peer *peer = CONTAINER_OF(node, Peer, post_node);
 
                 next = node->next;
+                switch_set(&peer->may_post_resume);
                 peer_continue(peer, PEER_PAUSE_ACCOUNT);
                 endpoint_unref(&peer->endpoint, &shard->thread.pool);
         }

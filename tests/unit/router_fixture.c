@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/router_fixture.h"
 
+#include "broker/router/replies.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -56,10 +58,23 @@ static RouterLimits router_fixture_limits(void)
                               .max_replies_per_connection = 50000};
 }
 
+/* As the callee's home worker does it. */
+static void router_fixture_post_collect(void *context, Endpoint *callee)
+{
+        RouterFixture *fixture = context;
+        RouterThread *home = &fixture->threads[callee->home];
+
+        switch_set(&callee->may_post_collect);
+        replies_collect(home, callee);
+        endpoint_unref(callee, &home->pool);
+}
+
 int router_fixture_setup(void **state)
 {
         RouterFixture *fixture = alloc_zeroed(1, sizeof(*fixture));
-        RouterHooks hooks = {.post_duties = router_fixture_post_duties, .context = fixture};
+        RouterHooks hooks = {.post_duties = router_fixture_post_duties,
+                             .post_collect = router_fixture_post_collect,
+                             .context = fixture};
         static bool hashed;
 
         assert_non_null(fixture);
@@ -119,11 +134,13 @@ int router_fixture_teardown(void **state)
 void router_fixture_collect(RouterFixture *fixture)
 {
         for (unsigned i = 0; i < FIXTURE_THREADS; i++) {
-                Endpoint *endpoint;
+                StackNode *node = routerthread_take_duties(&fixture->threads[i]), *next;
 
-                while ((endpoint = routerthread_take_duty(&fixture->threads[i])))
+                for (; node; node = next) {
+                        next = node->next;
                         list_push_back(&fixture->duties,
-                                       &CONTAINER_OF(endpoint, Actor, endpoint)->duty_node);
+                                       &CONTAINER_OF(node, Actor, endpoint.duty_node)->duty_node);
+                }
                 routerthread_hand_over(&fixture->threads[i]);
         }
 }

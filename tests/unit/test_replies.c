@@ -28,7 +28,7 @@ static void call(Actor *caller, Actor *callee, uint32_t serial)
         Owed *owed;
 
         assert_int_equal(expect(caller, callee, serial, &owed), REPLIES_OK);
-        assert_true(replies_assign(owed, &callee->endpoint));
+        assert_true(replies_assign(caller->thread, owed, &callee->endpoint));
 }
 
 static bool consume(Actor *callee, Actor *caller, uint32_t serial)
@@ -97,13 +97,13 @@ static void test_replies_limit_counts_outstanding_ones_only(void **state)
         fixture->root->limits.max_replies_per_connection = 100;
         for (uint32_t serial = 1; serial <= 100; serial++) {
                 assert_int_equal(expect(a, b, serial, &owed), REPLIES_OK);
-                assert_true(replies_assign(owed, &b->endpoint));
+                assert_true(replies_assign(a->thread, owed, &b->endpoint));
         }
         assert_int_equal(expect(a, b, 101, &owed), REPLIES_TOO_MANY);
         assert_int_equal(expect(a, b, 50, &owed), REPLIES_DUPLICATE); /* asked first */
         assert_true(consume(b, a, 70));
         assert_int_equal(expect(a, b, 101, &owed), REPLIES_OK);
-        assert_true(replies_assign(owed, &b->endpoint));
+        assert_true(replies_assign(a->thread, owed, &b->endpoint));
         assert_int_equal(expect(a, b, 102, &owed), REPLIES_TOO_MANY);
 }
 
@@ -114,13 +114,13 @@ static void test_replies_settled_record_is_not_consumed(void **state)
         Owed *first, *second;
 
         assert_int_equal(expect(a, b, 5, &first), REPLIES_OK);
-        assert_true(replies_assign(first, &b->endpoint));
+        assert_true(replies_assign(a->thread, first, &b->endpoint));
         assert_true(replies_settle(first));
         assert_false(replies_settle(first));
         assert_int_equal(owed_to(a), 0);
         /* The serial may be used again while the dead record still lies in both tables. */
         assert_int_equal(expect(a, b, 5, &second), REPLIES_OK);
-        assert_true(replies_assign(second, &b->endpoint));
+        assert_true(replies_assign(a->thread, second, &b->endpoint));
         assert_true(consume(b, a, 5));
         assert_false(consume(b, a, 5));
 }
@@ -141,8 +141,8 @@ static void test_replies_seal_answers_what_is_owed(void **state)
         assert_int_equal(n_answered, 3);
         assert_int_equal(owed_to(c), 0);
         assert_int_equal(owed_to(a), 1);
-        assert_false(
-                replies_assign(owed, &b->endpoint)); /* too late: the caller's own worker answers */
+        assert_false(replies_assign(a->thread, owed,
+                                    &b->endpoint)); /* too late: the caller's own worker answers */
         assert_true(replies_settle(owed));
         replies_unref(&a->thread->pool, owed);
         owed_list_init(&b->endpoint.owed_incoming); /* b lives on, for the teardown */
@@ -155,7 +155,7 @@ static void test_replies_seal_skips_what_is_settled(void **state)
 
         n_answered = 0;
         assert_int_equal(expect(a, b, 1, &owed), REPLIES_OK);
-        assert_true(replies_assign(owed, &b->endpoint));
+        assert_true(replies_assign(a->thread, owed, &b->endpoint));
         call(a, b, 2);
         assert_true(replies_settle(owed));
         replies_seal(b->thread, &b->endpoint, note_answer);
@@ -247,6 +247,30 @@ static void test_replies_fifty_thousand_outstanding(void **state)
         owed_list_init(&b->endpoint.owed_incoming);
 }
 
+/* Callers that come, call somebody who never says a word, and go: their records must not pile up.
+ */
+static void test_replies_silent_callee_does_not_pile_up_records(void **state)
+{
+        RouterFixture *fixture = *state;
+        Actor *callee = actor_join(fixture, 1);
+        unsigned n = 0;
+
+        for (uint32_t round = 0; round < 500; round++) {
+                Actor *caller = actor_join(fixture, 0);
+
+                for (uint32_t serial = 1; serial <= 40; serial++)
+                        call(caller, callee, serial);
+                actor_leave(caller);
+                routerthread_hand_over(
+                        &fixture->threads[0]); /* as a worker does after each flush */
+                router_fixture_reclaim(fixture);
+        }
+        for (StackNode *node = atomic_load(&callee->endpoint.owed_incoming.top); node;
+             node = node->next)
+                n++;
+        assert_in_range(n + callee->endpoint.n_owes, 0, 3000);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -256,6 +280,7 @@ int main(void)
                 ROUTER_TEST(test_replies_limit_counts_outstanding_ones_only),
                 ROUTER_TEST(test_replies_settled_record_is_not_consumed),
                 ROUTER_TEST(test_replies_seal_answers_what_is_owed),
+                ROUTER_TEST(test_replies_silent_callee_does_not_pile_up_records),
                 ROUTER_TEST(test_replies_seal_skips_what_is_settled),
                 ROUTER_TEST(test_replies_caller_leaves_then_callee),
                 ROUTER_TEST(test_replies_call_to_oneself),
