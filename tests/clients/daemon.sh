@@ -10,23 +10,34 @@ if [ "${RINGBUS_DAEMON##*/}" = ringbus ]; then
         [ -n "${RINGBUS_TEST_IO:-}" ] && set -- "$@" "--io=$RINGBUS_TEST_IO"
         [ -n "${RINGBUS_TEST_WORKERS:-}" ] && set -- "$@" "--workers=$RINGBUS_TEST_WORKERS"
 fi
+
+# A short test may end before this shell knows the daemon's id: then the signal is passed on later.
+daemon=
+is_told_to_end=
+is_interrupted=
+# shellcheck disable=SC2317 # the trap calls it
+end_daemon() {
+        is_told_to_end=yes
+        is_interrupted=yes
+        [ -z "$daemon" ] || kill -TERM "$daemon" 2>/dev/null
+}
+trap end_daemon TERM
+
 "$RINGBUS_DAEMON" "$@" &
 daemon=$!
+[ -z "$is_told_to_end" ] || kill -TERM "$daemon"
 # Who started us reads the address until the last writer has closed the pipe; 255 is bash's own.
 for fd in "/proc/$$/fd/"*; do
         fd=${fd##*/}
         [ "$fd" -gt 2 ] && [ "$fd" -ne 255 ] && exec {fd}>&-
 done
-trap 'kill -TERM "$daemon"' TERM
-wait "$daemon"
-status=$?
-# A signal interrupts the first wait; the daemon's own status is that of the last one.
-while [ "$status" -gt 128 ]; do
-        before=$status
+# A signal ends the wait early with a status that is not the daemon's. Waiting again gives the
+# daemon's own one, also of a daemon that has ended meanwhile.
+while :; do
+        is_interrupted=
         wait "$daemon"
         status=$?
-        # The shell remembers how its child ended: a signal that killed it stays the answer.
-        [ "$status" -ne "$before" ] || kill -0 "$daemon" 2>/dev/null || break
+        [ -n "$is_interrupted" ] || break
 done
 echo "$status" >"$RINGBUS_STATUS_FILE"
 exit "$status"
