@@ -48,18 +48,22 @@ static bool spin_was_preempted(Spin *spin)
 
 void spin_report(Spin *spin, uint64_t now_ns, bool paid)
 {
+        bool preempted;
+
         if (spin->mode != SPIN_AUTO)
                 return;
-        if (paid && !spin_was_preempted(spin)) {
+        preempted = spin_was_preempted(spin);
+        if (paid && !preempted) {
                 spin->budget_ns =
                         spin->budget_ns * 2 > SPIN_NS_MAX ? SPIN_NS_MAX : spin->budget_ns * 2;
                 spin->backoff_ns = BACKOFF_NS_MIN;
                 return;
         }
-        if (!paid && spin->budget_ns > SPIN_NS_MIN) {
+        if (!preempted && spin->budget_ns > SPIN_NS_MIN) {
                 spin->budget_ns /= 2;
                 return;
         }
+        /* It never pays, or somebody else needs the core: stay away, longer each time. */
         spin->budget_ns = 0;
         spin->retry_at_ns = now_ns + spin->backoff_ns;
         spin->backoff_ns =

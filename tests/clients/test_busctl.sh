@@ -32,7 +32,8 @@ expect 'HeaderFiltering' 'get a property of the driver' \
         "${run[@]}" get-property "${driver[@]}" org.freedesktop.DBus Features
 expect 'b true' 'ask for a name' \
         "${run[@]}" call "${driver[@]}" org.freedesktop.DBus NameHasOwner s "$service"
-expect "PID=" 'status of the service' "${run[@]}" status "$service"
-expect "PID=" 'status of the bus' "${run[@]}" status
+# What the bus says of them; /proc, which busctl would add, may have no cgroups in a container.
+expect "PID=" 'status of the service' "${run[@]}" --augment-creds=no status "$service"
+expect "PID=" 'status of the bus' "${run[@]}" --augment-creds=no status
 expect '' 'emit a signal' "${run[@]}" emit "$object" "$interface" Noted su text 1
 done_testing

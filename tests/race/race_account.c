@@ -55,7 +55,8 @@ static void pause_if_over(uint64_t *seed)
         while (counter_read(&n_resumes) < n_pauses)
                 sched_yield();
         ASSERT(counter_read(&n_resumes) == n_pauses && before == n_pauses - 1);
-        ASSERT(!account_is_over(account)); /* only the home adds, so it stays below */
+        /* It may still be over its limit: a discharge that looked during the pause before may win
+         * this one's switch. The home then handles one message too many and pauses again. */
 }
 
 static void be_home(Race *race, uint64_t *seed)
