@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Exhaustive interleavings of the real code; see explorer.h. Not under sanitizers: ThreadSanitizer
-# does not follow coroutines, of which one kernel thread runs all, and AddressSanitizer takes minutes
-# for what the race tests show it in seconds.
+# does not follow coroutines, of which one kernel thread runs all, and AddressSanitizer takes
+# minutes for what the race tests show it in seconds.
 if(NOT RINGBUS_SANITIZE)
   # ringbus_explore_test(NAME SOURCES code under test... DEPENDS libraries...)
   function(ringbus_explore_test name)
