@@ -51,11 +51,11 @@ static void bus_post_collect(void *context, Endpoint *callee)
         worker_post_collect(bus->workers[callee->home], callee);
 }
 
-static void bus_on_complete(void *context)
+static void bus_on_complete(void *context, void *ticket)
 {
         Bus *bus = context;
 
-        gate_complete(bus->gate);
+        gate_complete(bus->gate, ticket);
 }
 
 /* A connection on its way from the gate to a worker. */
@@ -105,8 +105,8 @@ static void bus_deliver(void *context, GateConnection *connection)
         const uid_t uid = connection->credentials.uid;
 
         if (!self) {
+                gate_complete(bus->gate, connection->ticket);
                 gate_connection_free(connection);
-                gate_complete(bus->gate);
                 return;
         }
         self->connection = connection;
@@ -114,7 +114,8 @@ static void bus_deliver(void *context, GateConnection *connection)
                                               .credentials = connection->credentials,
                                               .passes_fds = connection->passes_fds,
                                               .privileged = uid == 0 || uid == bus->driver.uid,
-                                              .deadline_ns = connection->deadline_ns};
+                                              .deadline_ns = connection->deadline_ns,
+                                              .ticket = connection->ticket};
         self->arrival.bytes = connection->bytes;
         self->arrival.n_bytes = connection->n_bytes;
         self->arrival.fds = connection->fds;

@@ -16,6 +16,7 @@
 #include "broker/base/cleanup.h"
 #include "broker/gate/acceptor.h"
 #include "broker/gate/lobby.h"
+#include "broker/sync/switch.h"
 #include "broker/sync/wake.h"
 
 enum { EVENTS_MAX = 64 };
@@ -63,14 +64,14 @@ static uint64_t next_timeout(const Gate *gate)
         return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
-/* wake.h's protocol: what other threads change (stopping, n_incomplete) is read after the prepare.
- */
+/* wake.h's protocol: what other threads change (stopping, completed) is read after the prepare. */
 static int wait_for_events(Gate *gate, ReadyEvent *events)
 {
         int n = 0;
 
         wake_prepare(&gate->wake);
         if (!switch_is_on(&gate->stopping)) {
+                lobby_collect(&gate->lobby);
                 acceptor_update(&gate->acceptor, lobby_has_room(&gate->lobby), gate->lobby.now_ns);
                 n = ready_wait(&gate->ready, next_timeout(gate), events, EVENTS_MAX);
                 ASSERT(n >= 0); /* the epoll instance and the array are our own */
@@ -182,9 +183,9 @@ Gate *gate_free(Gate *gate)
         return alloc_free(gate);
 }
 
-void gate_complete(Gate *gate)
+void gate_complete(Gate *gate, GateTicket *ticket)
 {
-        counter_subtract(&gate->lobby.n_incomplete, 1);
+        lobby_return(&gate->lobby, ticket);
         wake_up(&gate->wake);
 }
 
@@ -197,7 +198,7 @@ void gate_read_counters(Gate *gate, GateCounters *ret_counters)
                 .admitted = tally_read(&lobby->admitted),
                 .refused = tally_read(&lobby->refused),
                 .timed_out = tally_read(&lobby->timed_out),
-                .incomplete = counter_read(&lobby->n_incomplete),
+                .incomplete = tally_read(&lobby->incomplete),
         };
 }
 

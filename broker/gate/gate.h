@@ -15,6 +15,9 @@
 
 typedef struct Gate Gate;
 
+/* A place among the incomplete connections, and in its uid's share of them. */
+typedef struct GateTicket GateTicket;
+
 /* An admitted connection. Whoever gets it owns all of it: gate_connection_free(). */
 typedef struct GateConnection {
         int fd; /* non-blocking, close-on-exec; no kernel request outstanding on it */
@@ -25,6 +28,7 @@ typedef struct GateConnection {
         int *fds; /* received by the gate, in order */
         unsigned n_fds;
         uint64_t deadline_ns; /* CLOCK_MONOTONIC: Hello must have succeeded by then; 0: no limit */
+        GateTicket *ticket;   /* for gate_complete() */
 } GateConnection;
 
 typedef struct GateListener {
@@ -39,8 +43,8 @@ typedef struct GateOptions {
         uid_t bus_uid;           /* a session bus admits this uid only */
         bool admits_every_uid;   /* system bus (its policy decides later) */
         unsigned max_incomplete; /* accepting pauses at this many (max_incomplete_connections) */
-        /* Handshakes of one uid; one more is closed at once. The bus's own uid and root have no
-         * such limit. 0: a half of max_incomplete, at least 1. */
+        /* Incomplete connections of one uid; one more is closed at once. The bus's own uid and root
+         * have no such limit. 0: a half of max_incomplete, at least 1. */
         unsigned max_incomplete_per_uid;
         uint64_t auth_timeout_ms;      /* from accept to Hello; 0: none */
         unsigned max_message_unix_fds; /* room for fds pipelined behind BEGIN */
@@ -70,13 +74,15 @@ Gate *gate_free(Gate *gate);
 
 /*
  * A delivered connection is no longer incomplete: its Hello succeeded, or it was closed before
- * that. Exactly once for each delivered connection. Any thread; no blocking.
+ * that. Exactly once for each delivered connection, whose ticket goes back. Any thread; no
+ * blocking.
  */
-void gate_complete(Gate *gate);
+void gate_complete(Gate *gate, GateTicket *ticket);
 
 /* Any thread. */
 void gate_read_counters(Gate *gate, GateCounters *ret_counters);
 
+/* Frees all but the ticket. NULL is allowed. */
 void gate_connection_free(GateConnection *connection);
 
 #endif

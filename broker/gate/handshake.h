@@ -15,12 +15,12 @@
 
 typedef struct Handshake {
         GateSource source;
-        ListNode node;  /* in the gate's list, oldest first */
-        int fd;         /* owned */
-        uid_t uid;      /* SO_PEERCRED */
-        bool shares;    /* counted in the gate's ShareTable */
-        bool watched;   /* in the gate's Ready */
-        bool has_begun; /* the first byte, NUL, was received */
+        ListNode node;      /* in the gate's list, oldest first */
+        int fd;             /* owned */
+        uid_t uid;          /* SO_PEERCRED */
+        GateTicket *ticket; /* the lobby's */
+        bool watched;       /* in the gate's Ready */
+        bool has_begun;     /* the first byte, NUL, was received */
         Sasl sasl;
         uint64_t deadline_ns; /* 0: none */
         uint8_t *bytes;       /* received, not yet consumed */

@@ -5,8 +5,10 @@
  * Incomplete connections are those in a handshake here and those delivered whose Hello has not
  * succeeded. At `max_incomplete` of them the listeners are let be until one completes.
  *
- * Shares: of the handshakes a uid may have max_incomplete_per_uid under way; a connection more of
- * that uid is closed at once, so that one user cannot lock out the others by half-open connections.
+ * Shares: of the incomplete connections a uid may have max_incomplete_per_uid; one more of that uid
+ * is closed at once, so that one user cannot lock out the others, neither by half-open handshakes
+ * nor by connections that never say Hello. A ticket stands for the place of each and comes back
+ * from whatever thread ends its wait.
  * The bus's own uid and root are exempt: they could stop the bus anyway, and all connections of a
  * session bus are of the bus's own uid, which is to have all of max_incomplete.
  */
@@ -17,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "broker/base/alloc.h"
 #include "broker/base/log.h"
 #include "broker/base/trace.h"
 
@@ -32,7 +35,7 @@ static Handshake *find_oldest(const Lobby *lobby)
 
 bool lobby_has_room(const Lobby *lobby)
 {
-        return counter_read(&lobby->n_incomplete) < lobby->options.max_incomplete;
+        return lobby->n_incomplete < lobby->options.max_incomplete;
 }
 
 static void free_handshake(Lobby *lobby, Handshake *handshake)
@@ -41,17 +44,46 @@ static void free_handshake(Lobby *lobby, Handshake *handshake)
         if (handshake->watched)
                 ready_remove(lobby->ready, handshake->fd);
         handshake->watched = false;
-        if (handshake->shares)
-                share_return(&lobby->shares, handshake->uid);
         handshake_free(handshake);
+}
+
+static void count_incomplete(Lobby *lobby, unsigned n)
+{
+        lobby->n_incomplete = n;
+        tally_set(&lobby->incomplete, n);
+}
+
+static void settle_ticket(Lobby *lobby, GateTicket *ticket)
+{
+        if (ticket->shares)
+                share_return(&lobby->shares, ticket->uid);
+        alloc_free(ticket);
+        count_incomplete(lobby, lobby->n_incomplete - 1);
+}
+
+void lobby_return(Lobby *lobby, GateTicket *ticket)
+{
+        stack_push(&lobby->completed, &ticket->node);
+}
+
+void lobby_collect(Lobby *lobby)
+{
+        StackNode *node, *next;
+
+        if (stack_is_empty(&lobby->completed))
+                return;
+        for (node = stack_take(&lobby->completed); node; node = next) {
+                next = node->next;
+                settle_ticket(lobby, CONTAINER_OF(node, GateTicket, node));
+        }
 }
 
 /* Ends a handshake without an admitted connection. */
 static void end_handshake(Lobby *lobby, Handshake *handshake, Tally *reason)
 {
-        free_handshake(lobby, handshake);
         tally_add(reason, 1);
-        counter_subtract(&lobby->n_incomplete, 1);
+        settle_ticket(lobby, handshake->ticket);
+        free_handshake(lobby, handshake);
 }
 
 static bool admits_uid(Lobby *lobby, uid_t uid)
@@ -78,6 +110,7 @@ static void admit_handshake(Lobby *lobby, Handshake *handshake)
                 end_handshake(lobby, handshake, &lobby->refused);
                 return;
         }
+        connection->ticket = handshake->ticket;
         free_handshake(lobby, handshake);
         tally_add(&lobby->admitted, 1);
         lobby->options.deliver(lobby->options.context, connection);
@@ -119,9 +152,29 @@ static int take_share(Lobby *lobby, uid_t uid)
 
         if (r == -EUSERS && throttle_passes(&lobby->log_share, lobby->now_ns))
                 log_warning("Closed a connection of uid %u, which has %u others that have not "
-                            "authenticated yet",
+                            "authenticated and said Hello yet",
                             (unsigned)uid, max);
         return r;
+}
+
+/* A place for one connection more of `uid`. 0 or -errno. */
+static int issue_ticket(Lobby *lobby, uid_t uid, GateTicket **ret_ticket)
+{
+        GateTicket *ticket = alloc_zeroed(1, sizeof(*ticket));
+        int r = ticket ? 0 : -ENOMEM;
+
+        if (r == 0 && uid != lobby->options.bus_uid && uid != 0) {
+                r = take_share(lobby, uid);
+                ticket->shares = r == 0;
+        }
+        if (r < 0) {
+                alloc_free(ticket);
+                return r;
+        }
+        ticket->uid = uid;
+        count_incomplete(lobby, lobby->n_incomplete + 1);
+        *ret_ticket = ticket;
+        return 0;
 }
 
 /* Takes `fd` over on success. */
@@ -130,25 +183,21 @@ static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
 {
         struct ucred peer;
         socklen_t size = sizeof(peer);
-        bool shares;
+        GateTicket *ticket;
         int r;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
                 return -errno;
-        shares = peer.uid != lobby->options.bus_uid && peer.uid != 0;
-        if (shares) {
-                r = take_share(lobby, peer.uid);
-                if (r < 0)
-                        return r;
-        }
+        r = issue_ticket(lobby, peer.uid, &ticket);
+        if (r < 0)
+                return r;
         r = handshake_new(fd, peer.uid, listener->listener.guid, lobby->options.mechanisms,
                           ret_handshake);
         if (r < 0) {
-                if (shares)
-                        share_return(&lobby->shares, peer.uid);
+                settle_ticket(lobby, ticket);
                 return r;
         }
-        (*ret_handshake)->shares = shares;
+        (*ret_handshake)->ticket = ticket;
         return 0;
 }
 
@@ -164,7 +213,6 @@ static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
                 tally_add(&lobby->refused, 1);
                 return;
         }
-        counter_add(&lobby->n_incomplete, 1);
         if (lobby->options.auth_timeout_ms)
                 handshake->deadline_ns =
                         lobby->now_ns + lobby->options.auth_timeout_ms * CLOCK_NS_PER_MS;
@@ -220,6 +268,7 @@ void lobby_init(Lobby *lobby, Ready *ready, const GateOptions *options)
         lobby->options.listeners = NULL; /* the acceptor has copies */
         lobby->options.n_listeners = 0;
         list_init(&lobby->handshakes);
+        stack_init(&lobby->completed);
         if (lobby->options.max_incomplete_per_uid == 0)
                 lobby->options.max_incomplete_per_uid =
                         options->max_incomplete >= 2 ? options->max_incomplete / 2 : 1;
@@ -231,5 +280,6 @@ void lobby_deinit(Lobby *lobby)
 
         while ((handshake = find_oldest(lobby)))
                 end_handshake(lobby, handshake, &lobby->refused);
+        lobby_collect(lobby);
         share_deinit(&lobby->shares);
 }

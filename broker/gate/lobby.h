@@ -4,11 +4,13 @@
 
 /*
  * Lobby: the handshakes under way, from the accepted fd to the delivered connection, and how many
- * of them there may be.
+ * incomplete connections there may be.
  *
- * Owner: the gate's thread, but for the members under "shared", which any thread may read and of
- * which any thread may give n_incomplete back.
- * Invariant: accepted = admitted + refused + timed_out + the length of `handshakes`.
+ * Owner: the gate's thread, but for the members under "shared": any thread may read the tallies and
+ * push on `completed`.
+ * Invariants: accepted = admitted + refused + timed_out + the length of `handshakes`; there is a
+ * ticket for each handshake and each delivered connection that is not complete, n_incomplete in
+ * all, counted in its uid's share until it is collected.
  */
 
 #include "broker/base/list.h"
@@ -17,9 +19,14 @@
 #include "broker/gate/handshake.h"
 #include "broker/gate/share.h"
 #include "broker/gate/throttle.h"
-#include "broker/sync/counter.h"
-#include "broker/sync/switch.h"
+#include "broker/sync/stack.h"
 #include "broker/sync/tally.h"
+
+struct GateTicket {
+        StackNode node; /* on `completed` */
+        uid_t uid;
+        bool shares; /* counted in the ShareTable */
+};
 
 typedef struct Lobby {
         GateOptions options; /* immutable */
@@ -31,9 +38,11 @@ typedef struct Lobby {
         Throttle log_uid;
         Throttle log_timeout;
 
+        unsigned n_incomplete;
+
         /* shared */
-        Counter n_incomplete; /* in `handshakes`, or delivered and not yet complete */
-        Tally accepted, admitted, refused, timed_out;
+        Stack completed; /* tickets that came back */
+        Tally accepted, admitted, refused, timed_out, incomplete;
 } Lobby;
 
 /* Before the thread starts. options->listeners is not looked at. */
@@ -41,6 +50,12 @@ void lobby_init(Lobby *lobby, Ready *ready, const GateOptions *options);
 
 /* Ends all handshakes. */
 void lobby_deinit(Lobby *lobby);
+
+/* Gives a delivered connection's ticket back. Any thread. */
+void lobby_return(Lobby *lobby, GateTicket *ticket);
+
+/* Settles the tickets that came back. */
+void lobby_collect(Lobby *lobby);
 
 /* Whether one connection more may be accepted. */
 bool lobby_has_room(const Lobby *lobby);

@@ -3,8 +3,8 @@
 #define RINGBUS_GATE_SHARE_H
 
 /*
- * ShareTable: how many handshakes each uid has under way, so that one uid cannot take them all.
- * A plain array: it is as long as there are different uids in handshakes at this moment.
+ * ShareTable: how many incomplete connections each uid has, so that one uid cannot take them
+ * all. A plain array: it is as long as there are different uids among them at this moment.
  *
  * Owner: the gate's thread. Zero-initialised. Invariant: every entry's count is at least 1.
  */

@@ -74,6 +74,7 @@ int peer_new(Shard *shard, Router *router, const PeerOptions *options, Peer **re
         endpoint->privileged = options->privileged;
         endpoint->destroy = peer_destroy;
         peer->input.shard = shard;
+        peer->input.ticket = options->ticket;
         peer->input.timer.fire = peer_time_out;
         peer->input.socket.fd = options->fd;
         peer->input.socket.with_fds = options->passes_fds;
@@ -128,7 +129,7 @@ void peer_set_complete(Peer *peer)
         timers_disarm(&input->shard->timers, &input->timer);
         if (input->n_fds > 0)
                 peer_watch_fds(peer);
-        input->shard->handlers.on_complete(input->shard);
+        input->shard->handlers.on_complete(input->shard, input->ticket);
 }
 
 void peer_close(Peer *peer)
@@ -189,7 +190,7 @@ void peer_leave(Peer *peer)
         shard->n_peers--;
         if (!input->complete) {
                 input->complete = true;
-                shard->handlers.on_complete(shard);
+                shard->handlers.on_complete(shard, input->ticket);
         }
         qsbr_retire(peer->router->qsbr, &peer->retired, peer_retired);
 }

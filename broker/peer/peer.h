@@ -59,6 +59,7 @@ struct Peer {
                 bool ended;   /* end of stream: parse what is held, then leave */
                 bool left;
                 bool complete; /* Hello succeeded, or the gate was told otherwise */
+                void *ticket;  /* the gate's, until `complete` */
         } input;
 
         /* Output: duty holder. */
@@ -86,6 +87,7 @@ typedef struct PeerOptions {
         bool passes_fds;
         bool privileged;
         uint64_t deadline_ns; /* Hello by then; 0: no limit */
+        void *ticket;         /* given to on_complete() */
 } PeerOptions;
 
 /* Home worker. A new peer that does not receive yet; on failure (-ENOMEM, -EMFILE) fd and

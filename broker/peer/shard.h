@@ -27,8 +27,9 @@ typedef struct ShardHandlers {
         /* A whole, validated message of a peer. Home worker; may close the peer. What it leaves in
          * incoming->fds is closed afterwards. */
         void (*on_message)(Shard *shard, Peer *peer, Incoming *incoming);
-        /* The peer is no longer incomplete (Hello succeeded), or has gone before that. */
-        void (*on_complete)(Shard *shard);
+        /* A peer is no longer incomplete (Hello succeeded), or has gone before that; `ticket` is
+         * PeerOptions.ticket. */
+        void (*on_complete)(Shard *shard, void *ticket);
         /* Any thread: the worker `home` is to look at this peer again (its input was paused). */
         void (*post_resume)(void *context, Peer *peer);
         void *context;

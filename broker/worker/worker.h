@@ -37,7 +37,7 @@ typedef struct WorkerOptions {
         uint64_t spin_ns;   /* WORKER_SPIN_FIXED */
         unsigned n_buffers; /* 0: the default */
         /* A connection is no longer incomplete (gate_complete()). Any worker. */
-        void (*on_complete)(void *context);
+        void (*on_complete)(void *context, void *ticket);
         void *context;
 } WorkerOptions;
 

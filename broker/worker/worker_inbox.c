@@ -72,7 +72,7 @@ static void worker_admit(Worker *worker, WorkerArrival *arrival)
                 credentials_deinit(&arrival->options.credentials);
                 for (unsigned i = 0; i < arrival->n_fds; i++)
                         close(arrival->fds[i]);
-                worker->options.on_complete(worker->options.context);
+                worker->options.on_complete(worker->options.context, arrival->options.ticket);
         } else {
                 peer_start(peer, arrival->bytes, arrival->n_bytes, arrival->fds, arrival->n_fds);
         }

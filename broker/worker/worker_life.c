@@ -15,11 +15,11 @@ static void worker_on_message(Shard *shard, Peer *peer, Incoming *incoming)
         dispatch_message(worker->options.driver, shard, peer, incoming);
 }
 
-static void worker_on_complete(Shard *shard)
+static void worker_on_complete(Shard *shard, void *ticket)
 {
         const Worker *worker = CONTAINER_OF(shard, Worker, shard);
 
-        worker->options.on_complete(worker->options.context);
+        worker->options.on_complete(worker->options.context, ticket);
 }
 
 /* Any thread, inside a read-side section: the peer cannot be freed before we are done. */

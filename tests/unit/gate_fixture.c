@@ -46,8 +46,8 @@ static void deliver(void *context, GateConnection *connection)
         pthread_cond_broadcast(&fixture->changed);
         pthread_mutex_unlock(&fixture->mutex);
         if (connection) {
+                gate_complete(fixture->gate, connection->ticket);
                 gate_connection_free(connection);
-                gate_complete(fixture->gate);
         }
 }
 
@@ -269,8 +269,8 @@ void fixture_expect_none_delivered(Fixture *fixture)
 
 void fixture_complete(Fixture *fixture, GateConnection *connection)
 {
+        gate_complete(fixture->gate, connection->ticket);
         gate_connection_free(connection);
-        gate_complete(fixture->gate);
 }
 
 /* A client of its own is what the gate is delivering while it stands still. */

@@ -19,10 +19,11 @@ static void peer_fixture_on_message(Shard *shard, Peer *peer, Incoming *incoming
                 dispatch_message(&fixture->driver, shard, peer, incoming);
 }
 
-static void peer_fixture_on_complete(Shard *shard)
+static void peer_fixture_on_complete(Shard *shard, void *ticket)
 {
         PeerFixture *fixture = shard->handlers.context;
 
+        (void)ticket;
         fixture->n_completed++;
 }
 

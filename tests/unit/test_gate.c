@@ -124,7 +124,7 @@ static void test_gate_pipelined_opening_admitted(void **state)
         assert_int_equal(fixture_counters(fixture).admitted, 1);
         assert_int_equal(fixture_counters(fixture).incomplete, 1);
         fixture_complete(fixture, connection);
-        assert_int_equal(fixture_counters(fixture).incomplete, 0);
+        fixture_wait_incomplete(fixture, 0);
         close(fd);
 }
 

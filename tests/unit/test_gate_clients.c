@@ -82,7 +82,7 @@ static void answer_hello(Fixture *fixture, GateConnection *connection)
         dbus_message_unref(hello);
         assert_true(connection->passes_fds);
         assert_int_equal(connection->credentials.pid, getpid());
-        gate_complete(fixture->gate);
+        gate_complete(fixture->gate, connection->ticket);
 }
 
 static bool has_bytes(const GateConnection *connection)

@@ -138,13 +138,13 @@ static void test_gate_limits_delivered_count_until_complete(void **state)
         fixture_say(late, FIXTURE_OPENING);
         fixture_expect_silence(late, 200);
         assert_int_equal(fixture_counters(fixture).incomplete, MAX);
-        gate_complete(fixture->gate);
+        gate_complete(fixture->gate, connections[0]->ticket);
         fixture_expect(late, FIXTURE_OPENING_REPLIES);
         fixture_complete(fixture, fixture_take(fixture));
         for (unsigned i = 0; i < MAX; i++) {
-                gate_connection_free(connections[i]);
                 if (i > 0)
-                        gate_complete(fixture->gate);
+                        gate_complete(fixture->gate, connections[i]->ticket);
+                gate_connection_free(connections[i]);
                 close(fds[i]);
         }
         close(late);
@@ -202,6 +202,51 @@ static void test_gate_limits_uid_held_to_its_share(void **state)
         fixture_run_as(FIXTURE_NOBODY, fill_share_of_three, fixture);
         for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
                 close(fds[i]);
+}
+
+static void be_closed_at_once(Fixture *fixture)
+{
+        int fd = fixture_connect(fixture);
+
+        fixture_expect_closed(fd);
+        close(fd);
+}
+
+/* Delivered connections that have not said Hello are in the share as well, until they complete. */
+static void authenticate_past_the_share(Fixture *fixture)
+{
+        int fds[3];
+        int fd;
+
+        for (unsigned i = 0; i < 3; i++) {
+                fds[i] = fixture_connect(fixture);
+                fixture_say(fds[i], FIXTURE_OPENING);
+                fixture_expect(fds[i], FIXTURE_OPENING_REPLIES);
+        }
+        fd = fixture_connect(fixture);
+        fixture_expect_closed(fd);
+        close(fd);
+}
+
+static void test_gate_limits_share_lasts_until_complete(void **state)
+{
+        Fixture *fixture = *state;
+        GateConnection *connections[3];
+
+        require_root();
+        fixture->options.max_incomplete = 64;
+        fixture->options.max_incomplete_per_uid = 3;
+        fixture->options.admits_every_uid = true;
+        fixture_start(fixture);
+        for (unsigned round = 0; round < 2; round++) {
+                fixture_run_as(FIXTURE_NOBODY, authenticate_past_the_share, fixture);
+                for (unsigned i = 0; i < 3; i++)
+                        connections[i] = fixture_take(fixture);
+                fixture_run_as(FIXTURE_NOBODY, be_closed_at_once, fixture);
+                for (unsigned i = 0; i < 3; i++)
+                        fixture_complete(fixture, connections[i]);
+                fixture_wait_incomplete(fixture, 0);
+        }
 }
 
 static void test_gate_limits_default_share_is_a_half(void **state)
@@ -278,6 +323,7 @@ int main(void)
                 TEST(test_gate_limits_half_open_flood_pauses_accept),
                 TEST(test_gate_limits_delivered_count_until_complete),
                 TEST(test_gate_limits_uid_held_to_its_share),
+                TEST(test_gate_limits_share_lasts_until_complete),
                 TEST(test_gate_limits_default_share_is_a_half),
                 TEST(test_gate_limits_foreign_uid_refused),
                 TEST(test_gate_limits_every_uid_admitted_if_asked),
