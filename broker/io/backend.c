@@ -60,6 +60,15 @@ void backend_push_end(Io *io, Slot *slot, size_t size, int error)
                 io->counters.receives++;
 }
 
+void backend_hang_up(Io *io, Slot *slot)
+{
+        if (slot->hung_up)
+                return;
+        slot->hung_up = true;
+        if (io->handlers.on_hung_up)
+                io->handlers.on_hung_up(io->handlers.context, slot->socket);
+}
+
 void backend_make_wait(Io *io, Slot *slot)
 {
         slot->state = SLOT_WAITING;

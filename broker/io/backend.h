@@ -66,6 +66,9 @@ void backend_push_data(Io *io, Slot *slot, IoBuffer *buffer, size_t size, bool e
 /* Nothing more will come until the next io_receive*(). An io_receive_into() ends with its size. */
 void backend_push_end(Io *io, Slot *slot, size_t size, int error);
 
+/* The peer of a slot's socket is gone: reports it, once. */
+void backend_hang_up(Io *io, Slot *slot);
+
 /* A slot goes (back) to the queue of those to arm, or to those that wait for a buffer. */
 void backend_make_wait(Io *io, Slot *slot);
 void backend_make_stall(Io *io, Slot *slot);

@@ -3,7 +3,8 @@
  * The epoll backend: the loop and the receives; see epoll.h.
  *
  * A socket stays in the epoll set after its receive has ended, so that the next io_receive*() costs
- * no system call; if it becomes readable meanwhile it is taken out then.
+ * no system call; if it becomes readable meanwhile it is watched for the end of the stream only,
+ * and taken out when that comes.
  */
 #include "broker/io/epoll.h"
 
@@ -19,10 +20,10 @@
 #define EVENT_WAKE UINT64_MAX
 #define EVENT_OUT (UINT64_MAX - 1)
 
-static int control(Io *io, int operation, int fd, uint64_t about)
+static int control(Io *io, int operation, int fd, uint32_t events, uint64_t about)
 {
         const Epoll *epoll = io->state;
-        struct epoll_event event = {.events = EPOLLIN, .data.u64 = about};
+        struct epoll_event event = {.events = events, .data.u64 = about};
 
         io->counters.kernel_entries++;
         return epoll_ctl(epoll->fd, operation, fd, &event) < 0 ? -errno : 0;
@@ -31,8 +32,22 @@ static int control(Io *io, int operation, int fd, uint64_t about)
 static void unwatch(Io *io, Slot *slot)
 {
         if (slot->watched)
-                (void)control(io, EPOLL_CTL_DEL, slot->socket->fd, 0);
+                (void)control(io, EPOLL_CTL_DEL, slot->socket->fd, 0, 0);
         slot->watched = false;
+}
+
+/* (Re)enters a slot's socket into the set. */
+static int watch(Io *io, Slot *slot, bool quiet)
+{
+        uint64_t about = (uint64_t)slot->generation << 32 | slot->index;
+        int r = control(io, slot->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, slot->socket->fd,
+                        quiet ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP, about);
+
+        if (r < 0)
+                return r;
+        slot->watched = true;
+        slot->quiet = quiet;
+        return 0;
 }
 
 /* Arms every slot that waits for it. */
@@ -42,16 +57,14 @@ static void arm_waiting(Io *io)
 
         while ((node = list_take_first(&io->waiting))) {
                 Slot *slot = CONTAINER_OF(node, Slot, node);
-                uint64_t about = (uint64_t)slot->generation << 32 | slot->index;
                 int r = 0;
 
-                if (!slot->watched)
-                        r = control(io, EPOLL_CTL_ADD, slot->socket->fd, about);
+                if (!slot->watched || slot->quiet)
+                        r = watch(io, slot, false);
                 if (r < 0) {
                         backend_push_end(io, slot, 0, r);
                         continue;
                 }
-                slot->watched = true;
                 slot->state = SLOT_ARMED;
         }
 }
@@ -121,15 +134,18 @@ static void receive(Io *io, Slot *slot)
                 backend_push_end(io, slot, 0, n < 0 ? (int)n : -EPIPE);
 }
 
-static void handle_slot(Io *io, uint64_t about)
+static void handle_slot(Io *io, uint32_t events, uint64_t about)
 {
         Slot *slot = slot_find(&io->slots, (uint32_t)about, (uint32_t)(about >> 32));
 
         if (!slot)
                 return;
-        if (slot->state != SLOT_ARMED)
-                unwatch(io, slot);
-        else if (slot->into)
+        if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+                backend_hang_up(io, slot);
+        if (slot->state != SLOT_ARMED) {
+                if (slot->hung_up || watch(io, slot, true) < 0)
+                        unwatch(io, slot);
+        } else if (slot->into)
                 receive_into(io, slot);
         else
                 receive(io, slot);
@@ -152,7 +168,7 @@ static void turn(Io *io, int timeout_ms)
                 } else if (about == EVENT_OUT) {
                         epoll_send_resume(io);
                 } else {
-                        handle_slot(io, about);
+                        handle_slot(io, epoll->events[i].events, about);
                 }
         }
         epoll_send_queued(io);
@@ -228,9 +244,9 @@ static int epoll_init(Io *io)
         epoll->out_fd = epoll_create1(EPOLL_CLOEXEC);
         if (epoll->fd < 0 || epoll->out_fd < 0)
                 return -errno;
-        r = control(io, EPOLL_CTL_ADD, io->wake->fd, EVENT_WAKE);
+        r = control(io, EPOLL_CTL_ADD, io->wake->fd, EPOLLIN, EVENT_WAKE);
         if (r == 0)
-                r = control(io, EPOLL_CTL_ADD, epoll->out_fd, EVENT_OUT);
+                r = control(io, EPOLL_CTL_ADD, epoll->out_fd, EPOLLIN, EVENT_OUT);
         return r;
 }
 

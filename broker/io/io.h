@@ -98,6 +98,13 @@ typedef struct IoHandlers {
         /* `result`: bytes sent, or -errno. Called inside io_wait() and io_submit(), in no
          * particular order; it may call io_send() for the same or another IoSend. */
         void (*on_sent)(void *context, IoSend *send, ssize_t result);
+        /*
+         * The socket's peer has closed it or will not write any more, noticed also while nothing is
+         * received from it; at most once, and not for certain if a receive comes to the end of the
+         * stream first. What was written before is still there to be received. Called as on_sent()
+         * is. NULL: not wanted.
+         */
+        void (*on_hung_up)(void *context, IoSocket *socket);
         void *context;
 } IoHandlers;
 

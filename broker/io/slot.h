@@ -38,7 +38,8 @@ typedef struct Slot {
         unsigned n_fds_max;  /* room for fds in the request that is armed */
         bool cancel;         /* a cancellation is wanted and not yet given to the kernel */
         bool watched;        /* epoll: in the epoll set; io_uring: a poll for hang-ups runs */
-        bool hung_up;        /* io_uring: that poll has fired */
+        bool quiet;          /* epoll: in the set for the end of the stream only */
+        bool hung_up;        /* the end of the stream was seen and reported */
 } Slot;
 
 typedef struct SlotTable {

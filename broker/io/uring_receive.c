@@ -288,7 +288,9 @@ void uring_receive_complete_hangup(Io *io, const struct io_uring_cqe *cqe)
                 bury(io, slot);
                 return;
         }
-        slot->hung_up = true;
+        if (cqe->res >= 0)
+                backend_hang_up(io, slot);
+        slot->hung_up = true; /* also when it cannot be watched */
         /* Unless the receive sees the end by itself before the next submit, it begins anew. */
         if (slot->state == SLOT_ARMED && !slot->into)
                 uring_receive_stop(io, slot);

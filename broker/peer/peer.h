@@ -56,6 +56,7 @@ struct Peer {
                 uint64_t budget_turn;
                 size_t budget_used;
                 bool closing; /* nothing more is parsed */
+                bool hung_up; /* nothing more is written: never paused for long again */
                 bool ended;   /* end of stream: parse what is held, then leave */
                 bool left;
                 bool complete; /* Hello succeeded, or the gate was told otherwise */
@@ -111,6 +112,10 @@ void peer_continue(Peer *peer, uint32_t pause_over);
 /* Home worker: the bus ends the connection. Returns at once; the rest follows with the receive's
  * last completion. */
 void peer_close(Peer *peer);
+
+/* Home worker: the client writes nothing more. What it has written is read to the end, whatever of
+ * it is in memory: no more than its socket holds. Only notes it; the worker's next turn goes on. */
+void peer_hang_up(Peer *peer);
 
 /* Home worker: Hello succeeded. */
 void peer_set_complete(Peer *peer);

@@ -92,13 +92,14 @@ void peer_watch_fds(Peer *peer)
                            input->shard->now_ns + timeout_ms * UINT64_C(1000000));
 }
 
-/* Too much of this peer's is in memory: it is not read any more. If it cannot be answered either,
- * it is read to its end, to find out that it has gone. */
+/* Too much of this peer's is in memory: it is not read any more. If it cannot be answered or writes
+ * nothing more, it is read to its end, to find out that it has gone. */
 static void peer_pause_account(Peer *peer)
 {
         struct PeerInput *input = &peer->input;
 
-        if (switch_is_on(&peer->output_dead) || !account_pause(peer->endpoint.account))
+        if (input->hung_up || switch_is_on(&peer->output_dead) ||
+            !account_pause(peer->endpoint.account))
                 return;
         input->pauses |= PEER_PAUSE_ACCOUNT;
         if (input->socket.receiving && !input->socket.stopping)

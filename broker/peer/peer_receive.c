@@ -167,6 +167,18 @@ void peer_continue(Peer *peer, uint32_t pause_over)
         peer_receive_more(peer);
 }
 
+void peer_hang_up(Peer *peer)
+{
+        struct PeerInput *input = &peer->input;
+
+        input->hung_up = true;
+        if (!(input->pauses & PEER_PAUSE_ACCOUNT))
+                return;
+        input->pauses &= ~(uint32_t)PEER_PAUSE_ACCOUNT;
+        if (!list_contains_node(&input->budget_node))
+                list_push_back(&input->shard->over_budget, &input->budget_node);
+}
+
 /* A byte budget per peer and turn, or one flooder keeps the others waiting. */
 static void peer_charge_budget(Peer *peer, size_t size)
 {

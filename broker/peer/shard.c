@@ -38,6 +38,12 @@ void shard_on_sent(void *context, IoSend *send, ssize_t result)
         shard->sent_last = peer;
 }
 
+void shard_on_hung_up(void *context, IoSocket *socket)
+{
+        (void)context;
+        peer_hang_up(CONTAINER_OF(socket, Peer, input.socket));
+}
+
 void shard_handle_sent(Shard *shard)
 {
         while (shard->sent_first) {

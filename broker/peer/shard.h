@@ -78,6 +78,9 @@ void shard_count_message(Shard *shard, uint32_t size);
 /* Handles the sends that have completed since; inside a read-side section. */
 void shard_handle_sent(Shard *shard);
 
+/* The io's on_hung_up handler; context is the shard. */
+void shard_on_hung_up(void *context, IoSocket *socket);
+
 /* The io's on_sent handler; context is the shard. Only notes it: a completion may come out of a
  * sleep, outside the read-side section that handling it needs. */
 void shard_on_sent(void *shard, IoSend *send, ssize_t result);

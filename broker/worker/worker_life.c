@@ -46,7 +46,9 @@ static void *worker_run(void *argument)
         IoOptions options = {.backend = worker->options.backend,
                              .n_buffers = worker->options.n_buffers,
                              .wake = &worker->wake,
-                             .handlers = {.on_sent = shard_on_sent, .context = &worker->shard}};
+                             .handlers = {.on_sent = shard_on_sent,
+                                          .on_hung_up = shard_on_hung_up,
+                                          .context = &worker->shard}};
 
         worker_name_thread(worker);
         worker->start_error = io_new(&options, &worker->shard.io);

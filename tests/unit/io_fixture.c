@@ -62,6 +62,12 @@ unsigned fixture_count_threads(void)
         return count_entries("/proc/self/task");
 }
 
+static void note_hung_up(void *context, IoSocket *socket)
+{
+        (void)context;
+        CONTAINER_OF(socket, Link, socket)->n_hung_up++;
+}
+
 static void note_sent(void *context, IoSend *send, ssize_t result)
 {
         Fixture *fixture = context;
@@ -86,7 +92,8 @@ int fixture_new_io(Wake *wake, unsigned n_buffers, IoHandlers handlers, Io **ret
 
 static void new_io(Fixture *fixture, unsigned n_buffers)
 {
-        IoHandlers handlers = {.on_sent = note_sent, .context = fixture};
+        IoHandlers handlers = {
+                .on_sent = note_sent, .on_hung_up = note_hung_up, .context = fixture};
 
         assert_int_equal(fixture_new_io(&fixture->wake, n_buffers, handlers, &fixture->io), 0);
         assert_int_equal(io_backend(fixture->io), backend_under_test);

@@ -52,6 +52,7 @@ typedef struct Link {
         unsigned n_kept;
         unsigned n_records;
         unsigned n_ended;
+        unsigned n_hung_up;
         int error; /* of the last record */
 } Link;
 

@@ -94,7 +94,9 @@ static void peer_fixture_start_shard(PeerFixture *fixture, unsigned index, IoBac
         IoOptions options = {.backend = backend,
                              .n_buffers = n_buffers,
                              .wake = &fixture->wakes[index],
-                             .handlers = {.on_sent = shard_on_sent, .context = shard}};
+                             .handlers = {.on_sent = shard_on_sent,
+                                          .on_hung_up = shard_on_hung_up,
+                                          .context = shard}};
         int r = wake_init(&fixture->wakes[index]);
 
         ASSERT(r == 0);

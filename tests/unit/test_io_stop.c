@@ -31,6 +31,41 @@ static void test_io_stop_idle_socket_ends_without_data(void **state)
         link_free(fixture, link);
 }
 
+/* Nothing is received, and still the end is noticed, with data before it or not; once. */
+static void test_io_stop_then_hang_up_is_reported(void **state)
+{
+        Fixture *fixture = *state;
+
+        for (unsigned round = 0; round < 4; round++) {
+                const bool with_data = round & 1, half = round & 2;
+                Link *link = link_new(fixture, 0);
+
+                fixture_turn(fixture, 0);
+                io_stop(fixture->io, &link->socket);
+                FIXTURE_UNTIL(fixture, link->n_ended == 1);
+                if (with_data) {
+                        link_write(link, "later", 5);
+                        fixture_idle(fixture, 10);
+                }
+                assert_int_equal(link->n_hung_up, 0);
+                if (half) {
+                        shutdown(link->far, SHUT_WR);
+                } else {
+                        close(link->far);
+                        link->far = -1;
+                }
+                FIXTURE_UNTIL(fixture, link->n_hung_up > 0);
+                assert_int_equal(link->n_records, 1);
+                io_receive(fixture->io, &link->socket);
+                FIXTURE_UNTIL(fixture, link->n_ended == 2);
+                assert_int_equal(link->error, -EPIPE);
+                assert_int_equal(link->size, with_data ? 5 : 0);
+                fixture_idle(fixture, 10);
+                assert_int_equal(link->n_hung_up, 1);
+                link_free(fixture, link);
+        }
+}
+
 static void test_io_stop_before_the_first_wait_ends(void **state)
 {
         Fixture *fixture = *state;
@@ -208,6 +243,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 FIXTURE_TEST(test_io_stop_idle_socket_ends_without_data),
+                FIXTURE_TEST(test_io_stop_then_hang_up_is_reported),
                 FIXTURE_TEST(test_io_stop_before_the_first_wait_ends),
                 FIXTURE_TEST(test_io_stop_after_the_end_gives_one_end_only),
                 FIXTURE_TEST(test_io_stop_and_restart_in_a_stream_loses_no_byte),

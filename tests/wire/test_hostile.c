@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "tests/wire/expect.h"
 #include "tests/wire/pressure.h"
@@ -19,24 +18,11 @@ enum {
         N_CALLS = 3000,
         N_ROUNDS = 30,
         ROUNDS_MS = 6000,
-        N_PAUSED = 60,
-        PAUSING_BYTES = 10 * 1024 * 1024,
         N_VARIABLES = 30000,
         N_TAKEOVERS = 400,
 };
 
 #define NAME "t.Taken"
-
-static int start_with_little_room_for_incoming(void **state)
-{
-        return scene_start_with(state, "<limit name=\"max_incoming_bytes\">1000</limit>");
-}
-
-/* The same, with one worker. */
-static int start_with_one_worker(void **state)
-{
-        return pressure_start_one_worker(state, "<limit name=\"max_incoming_bytes\">1000</limit>");
-}
 
 /* What one thread writes while the others write, too. */
 typedef struct Burst {
@@ -286,112 +272,14 @@ static void test_hostile_takeover_ends_the_signals_of_the_old_owner(void **state
         expect_signals_of_the_owner(watcher, owners[0]->unique_name);
 }
 
-/*
- * Sends so much to `receiver`, who does not read, that the bus stops reading the sender: more than
- * two sockets and all receive buffers of a worker could hold.
- */
-static void pause_sender(RawClient *sender, const char *receiver, size_t size)
-{
-        RawHeader call = scene_method(receiver, "M", "s");
-        Marshal body, bytes;
-
-        call.flags = RAWMESSAGE_NO_REPLY_EXPECTED;
-        pressure_body(&body, size);
-        marshal_init(&bytes, false);
-        pressure_build(&bytes, &call, &body, 1000, (uint32_t)(PAUSING_BYTES / size));
-        assert_true(pressure_push(sender, &bytes, 50) < bytes.size);
-        marshal_deinit(&bytes);
-        marshal_deinit(&body);
-}
-
-static void test_hostile_paused_sender_that_dies_is_noticed_by_a_call(void **state)
-{
-        Scene *scene = *state;
-        RawClient *reader = scene_join(scene), *sender = scene_join(scene);
-        RawClient *caller = scene_join(scene);
-        char name[RAWCLIENT_NAME_MAX];
-        RawHeader call;
-        uint32_t serial;
-        int64_t start;
-        int n_answers = 0, n_changes = 0;
-
-        scene_match(caller, "member='NameOwnerChanged',arg2=''");
-        pause_sender(sender, reader->unique_name, 30000);
-        memcpy(name, sender->unique_name, sizeof(name));
-        call = scene_method(name, "M", NULL);
-        scene_leave(scene, sender);
-        start = pressure_now_ms();
-        serial = scene_send(caller, &call);
-        while (n_answers + n_changes < 2) {
-                const RawMessage *message = expect_message(caller);
-                const char *changed, *old_owner, *new_owner;
-
-                if (message->type == RAWMESSAGE_ERROR) {
-                        assert_int_equal(message->reply_serial, serial);
-                        if (strcmp(message->error_name, EXPECT_ERROR_PREFIX "NoReply") != 0)
-                                assert_string_equal(message->error_name,
-                                                    EXPECT_ERROR_PREFIX "ServiceUnknown");
-                        n_answers++;
-                        continue;
-                }
-                assert_true(rawmessage_read(message, "sss", &changed, &old_owner, &new_owner));
-                assert_string_equal(changed, name);
-                assert_string_equal(new_owner, "");
-                n_changes++;
-        }
-        assert_int_equal(n_answers, 1);
-        assert_true(pressure_now_ms() - start < pressure_limit_ms(5000));
-        expect_bool(caller, scene_call(caller, "NameHasOwner", "s", name), false);
-        expect_error(caller, scene_send(caller, &call), "ServiceUnknown", NULL);
-        expect_nothing(caller);
-}
-
-/* More clients than a Scene keeps. */
-static RawClient *paused[N_PAUSED];
-
-static int leave_paused(void **state)
-{
-        for (size_t i = 0; i < N_PAUSED; i++)
-                paused[i] = rawclient_free(paused[i]);
-        return scene_clear(state);
-}
-
-static void test_hostile_paused_senders_leave_buffers_for_newcomers(void **state)
-{
-        Scene *scene = *state;
-        RawClient *innocent = scene_join(scene);
-        int64_t start;
-        int error;
-
-        for (size_t i = 0; i < N_PAUSED; i++) {
-                paused[i] = rawclient_open(scene->bus.address, 0, &error);
-                assert_non_null(paused[i]);
-                assert_int_equal(rawclient_hello(paused[i]), 0);
-                pause_sender(paused[i], paused[i]->unique_name, 12000);
-        }
-        start = pressure_now_ms();
-        expect_nothing(innocent);
-        expect_nothing(scene_join(scene));
-        assert_true(pressure_now_ms() - start < pressure_limit_ms(4000));
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
-        const struct CMUnitTest plain[] = {
+        const struct CMUnitTest tests[] = {
                 TEST(test_hostile_callee_leaving_under_a_flood_refuses_each_call_once),
                 TEST(test_hostile_environment_of_30000_variables_is_answered_at_once),
                 TEST(test_hostile_takeover_ends_the_signals_of_the_old_owner),
         };
-        const struct CMUnitTest small[] = {
-                TEST(test_hostile_paused_sender_that_dies_is_noticed_by_a_call),
-        };
-        const struct CMUnitTest crowded[] = {
-                cmocka_unit_test_teardown(test_hostile_paused_senders_leave_buffers_for_newcomers,
-                                          leave_paused),
-        };
-        int r = scene_run("wire/hostile", plain, scene_start);
 
-        r += scene_run("wire/hostile (paused)", small, start_with_little_room_for_incoming);
-        return r + scene_run("wire/hostile (one worker)", crowded, start_with_one_worker);
+        return scene_run("wire/hostile", tests, scene_start);
 }
