@@ -13,6 +13,7 @@
 #include "broker/base/log.h"
 #include "broker/gate/gate.h"
 #include "broker/io/ready.h"
+#include "broker/root.h"
 #include "broker/worker/worker.h"
 
 enum {
@@ -128,30 +129,6 @@ static void bus_deliver(void *context, GateConnection *connection)
         worker_post_arrival(bus_choose_worker(bus), &self->arrival);
 }
 
-static RouterRoot *bus_new_root(const Limits *limits)
-{
-        RouterRoot *root = alloc_zeroed(1, sizeof(*root));
-
-        if (!root)
-                return NULL;
-        root->policy = (Policy){.generation = 1, .kind = POLICY_ALLOW_ALL};
-        root->limits = (RouterLimits){
-                .max_message_size = limits->max_message_size_bytes,
-                .max_message_unix_fds = limits->max_message_unix_fds,
-                .max_incoming_bytes = limits->max_incoming_bytes,
-                .max_incoming_unix_fds = limits->max_incoming_unix_fds,
-                .max_outgoing_bytes = limits->max_outgoing_bytes,
-                .max_outgoing_unix_fds = limits->max_outgoing_unix_fds,
-                .max_completed_connections = limits->max_completed_connections,
-                .max_connections_per_user = limits->max_connections_per_user,
-                .max_names_per_connection = limits->max_names_per_connection,
-                .max_match_rules_per_connection = limits->max_match_rules_per_connection,
-                .max_replies_per_connection = limits->max_replies_per_connection,
-                .auth_timeout_ms = limits->auth_timeout_ms,
-                .pending_fd_timeout_ms = limits->pending_fd_timeout_ms};
-        return root;
-}
-
 /* The CPUs this process may use, at most 8. */
 static unsigned bus_choose_workers(unsigned wish)
 {
@@ -205,7 +182,7 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
             IoBackend backend, Bus **ret_bus)
 {
         Bus *bus = alloc_zeroed(1, sizeof(*bus));
-        RouterRoot *root = bus_new_root(&config->limits);
+        RouterRoot *root = root_new(&config->limits);
         RouterHooks hooks = {
                 .post_duties = bus_post_duties, .post_collect = bus_post_collect, .context = bus};
         int r = bus && root ? 0 : -ENOMEM;

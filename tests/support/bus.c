@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -85,6 +87,20 @@ static bool bus_option(char *option, const char *name, const char *variable)
         return true;
 }
 
+/* As RINGBUS_TEST_FDS says; without the capability to raise it again. */
+static void bus_limit_fds(void)
+{
+        const char *value = getenv("RINGBUS_TEST_FDS");
+        struct rlimit limit;
+
+        if (!value || !*value)
+                return;
+        limit.rlim_cur = limit.rlim_max = (rlim_t)strtoul(value, NULL, 10);
+        prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE);
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                _exit(126);
+}
+
 static void bus_exec(const Bus *bus, const char *daemon, int address_fd)
 {
         char log[160], config[200], print[32], io[BUS_OPTION_MAX], workers[BUS_OPTION_MAX];
@@ -97,6 +113,7 @@ static void bus_exec(const Bus *bus, const char *daemon, int address_fd)
         log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
         if (log_fd < 0 || dup2(log_fd, STDERR_FILENO) < 0)
                 _exit(126);
+        bus_limit_fds();
         snprintf(config, sizeof(config), "--config-file=%s", bus->config_path);
         snprintf(print, sizeof(print), "--print-address=%d", address_fd);
         if (bus->is_ringbus && bus_option(io, "io", "RINGBUS_TEST_IO"))

@@ -5,7 +5,8 @@
 /*
  * Starts and stops a bus daemon for a test: ringbus or the reference, whichever the environment
  * variable RINGBUS_DAEMON names (an absolute path). If it is ringbus, RINGBUS_TEST_IO and
- * RINGBUS_TEST_WORKERS become its options --io and --workers.
+ * RINGBUS_TEST_WORKERS become its options --io and --workers, and RINGBUS_TEST_FDS is the most
+ * file descriptors that it may have, also as root.
  *
  * Each bus has a directory of its own under $TMPDIR for its configuration, its socket, its log and
  * the .service files that a test may put there.

@@ -6,6 +6,7 @@
  */
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -222,6 +223,40 @@ static void test_hostile_fds_unread_leave_buffers_for_newcomers(void **state)
         assert_true(pressure_now_ms() - start < pressure_limit_ms(4000));
 }
 
+/* A bus that can have few fds, and limits that would let one client have them all. */
+static int start_with_few_fds(void **state)
+{
+        int r;
+
+        setenv("RINGBUS_TEST_FDS", "512", 1);
+        r = scene_start_with(state, "<limit name=\"max_incoming_unix_fds\">100000</limit>"
+                                    "<limit name=\"max_outgoing_unix_fds\">100000</limit>");
+        unsetenv("RINGBUS_TEST_FDS");
+        return r;
+}
+
+/* One hoards as sender, one as receiver; the fds of others still pass. */
+static void test_hostile_fds_hoarded_in_queues_leave_a_reserve(void **state)
+{
+        Scene *scene = *state;
+        RawClient *hoarder = scene_join(scene), *hoard = scene_join(scene);
+        RawClient *friend = scene_join(scene), *sender = scene_join(scene),
+                  *receiver = scene_join(scene);
+        const RawHeader to_hoard = scene_signal(hoard->unique_name, "S", NULL);
+        const RawHeader call = scene_method(receiver->unique_name, "Fds", NULL);
+
+        for (int i = 0; i < 60; i++) {
+                const RawHeader to_self = scene_signal(hoarder->unique_name, "S", NULL);
+
+                (void)send_fds(hoarder, &to_self, FDS_MAX, FDS_MAX);
+                (void)send_fds(friend, &to_hoard, FDS_MAX, FDS_MAX);
+                assert_int_equal(send_fds(sender, &call, FDS_MAX, FDS_MAX), 0);
+                assert_int_equal(expect_call(receiver, sender->unique_name, "Fds")->n_fds, FDS_MAX);
+        }
+        expect_nothing(sender);
+        expect_nothing(receiver);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
@@ -238,7 +273,12 @@ int main(void)
                 cmocka_unit_test_teardown(test_hostile_fds_unread_leave_buffers_for_newcomers,
                                           leave_paused),
         };
+        const struct CMUnitTest few[] = {
+                TEST(test_hostile_fds_hoarded_in_queues_leave_a_reserve),
+        };
         int r = scene_run("wire/hostile_fds", plain, scene_start);
+
+        r += scene_run("wire/hostile_fds (few fds)", few, start_with_few_fds);
 
         r += scene_run("wire/hostile_fds (pending)", pending,
                        start_with_a_short_pending_fd_timeout);

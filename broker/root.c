@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See root.h. */
+#include "broker/root.h"
+
+#include <sys/resource.h>
+
+#include "broker/base/alloc.h"
+
+enum { FD_SHARES = 8, FD_SHARE_MIN = 64 };
+
+/*
+ * How many received fds one connection may have in the bus at once, as sender or as receiver: a
+ * part of those that the process can open, so that one client's hoard leaves a reserve and never
+ * cuts another's fds off, however high the configured limits are.
+ */
+static uint64_t root_fd_share(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+                return UINT64_MAX;
+        return limit.rlim_cur / FD_SHARES > FD_SHARE_MIN ? limit.rlim_cur / FD_SHARES
+                                                         : FD_SHARE_MIN;
+}
+
+static uint64_t root_min(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
+
+RouterRoot *root_new(const Limits *limits)
+{
+        RouterRoot *root = alloc_zeroed(1, sizeof(*root));
+
+        if (!root)
+                return NULL;
+        root->policy = (Policy){.generation = 1, .kind = POLICY_ALLOW_ALL};
+        root->limits = (RouterLimits){
+                .max_message_size = limits->max_message_size_bytes,
+                .max_message_unix_fds = limits->max_message_unix_fds,
+                .max_incoming_bytes = limits->max_incoming_bytes,
+                .max_incoming_unix_fds = root_min(limits->max_incoming_unix_fds, root_fd_share()),
+                .max_outgoing_bytes = limits->max_outgoing_bytes,
+                .max_outgoing_unix_fds = root_min(limits->max_outgoing_unix_fds, root_fd_share()),
+                .max_completed_connections = limits->max_completed_connections,
+                .max_connections_per_user = limits->max_connections_per_user,
+                .max_names_per_connection = limits->max_names_per_connection,
+                .max_match_rules_per_connection = limits->max_match_rules_per_connection,
+                .max_replies_per_connection = limits->max_replies_per_connection,
+                .auth_timeout_ms = limits->auth_timeout_ms,
+                .pending_fd_timeout_ms = limits->pending_fd_timeout_ms};
+        return root;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_BROKER_ROOT_H
+#define RINGBUS_BROKER_ROOT_H
+
+/* From the configuration to what routing looks at. */
+
+#include "broker/limits.h"
+#include "broker/router/router.h"
+
+/*
+ * A new root for these limits, the caller's, or NULL when out of memory. Control, after the limit
+ * of open files was raised: max_incoming_unix_fds and max_outgoing_unix_fds are never more than an
+ * eighth of RLIMIT_NOFILE (and at least 64).
+ */
+RouterRoot *root_new(const Limits *limits);
+
+#endif
