@@ -6,6 +6,11 @@
 #include "broker/driver/driver_private.h"
 #include "proto/syntax.h"
 
+enum {
+        LIST_OVERHEAD = 8, /* of a string in an array: size, NUL, padding */
+        LIST_SLACK = 2048, /* the message around the array */
+};
+
 static Message *driver_build_code(RouterThread *thread, const void *context, uint32_t code)
 {
         DriverCall call = *(const DriverCall *)context;
@@ -85,11 +90,30 @@ static void driver_write_names(Writer *writer, const void *context)
         writer_close_array(writer);
 }
 
+/* What the reply takes, roughly: under the registry it must not come from the general heap. */
+static size_t driver_size_names(const Names *names)
+{
+        size_t size = 0;
+
+        LIST_FOREACH(&names->order, node)
+        size += LIST_OVERHEAD + CONTAINER_OF(node, NamesOrder, node)->text.size;
+        return size;
+}
+
 void driver_list_names(DriverCall *call)
 {
         Names *names = &call->driver->router->names;
+        size_t reserved = 0, size;
 
-        lock_acquire(&names->lock);
+        for (;;) {
+                lock_acquire(&names->lock);
+                size = driver_size_names(names);
+                if (size <= reserved)
+                        break;
+                lock_release(&names->lock);
+                reserved = size + size / 8 + LIST_SLACK;
+                pool_reserve(&call->thread->pool, reserved + LIST_SLACK, 1);
+        }
         driver_reply(call, "as", driver_write_names, names);
         lock_release(&names->lock);
 }
@@ -118,22 +142,55 @@ static void driver_write_queue(Writer *writer, const void *context)
         writer_close_array(writer);
 }
 
+static size_t driver_size_queue(const Name *name)
+{
+        size_t size = 0;
+
+        LIST_FOREACH(&name->queue, node)
+        size += LIST_OVERHEAD +
+                CONTAINER_OF(node, NameOwner, queue_node)->endpoint->unique_name_size;
+        return size;
+}
+
+/* Answers under the registry lock if the reply takes at most `reserved`; else returns what it
+ * takes. */
+static size_t driver_try_list_queued(DriverCall *call, Text text, size_t reserved)
+{
+        Names *names = &call->driver->router->names;
+        const Endpoint *owner = names_get_owner(names, text);
+        size_t size;
+
+        if (text_equal(text, BUSMESSAGE_BUS_NAME) || (owner && text.data[0] == ':')) {
+                driver_reply(call, "as", driver_write_one, &text);
+        } else if (owner) {
+                const Name *name = names_find(names, text);
+
+                size = driver_size_queue(name);
+                if (size > reserved)
+                        return size;
+                driver_reply(call, "as", driver_write_queue, name);
+        } else {
+                driver_fail(call, "NameHasNoOwner",
+                            "Could not get owners of name '%.*s': no such name", TEXT_FORMAT(text));
+        }
+        return 0;
+}
+
 void driver_list_queued(DriverCall *call)
 {
         Names *names = &call->driver->router->names;
         Text text = driver_read_string(call);
-        Endpoint *owner;
+        size_t reserved = 0, size;
 
-        lock_acquire(&names->lock);
-        owner = names_get_owner(names, text);
-        if (text_equal(text, BUSMESSAGE_BUS_NAME) || (owner && text.data[0] == ':'))
-                driver_reply(call, "as", driver_write_one, &text);
-        else if (owner)
-                driver_reply(call, "as", driver_write_queue, names_find(names, text));
-        else
-                driver_fail(call, "NameHasNoOwner",
-                            "Could not get owners of name '%.*s': no such name", TEXT_FORMAT(text));
-        lock_release(&names->lock);
+        for (;;) {
+                lock_acquire(&names->lock);
+                size = driver_try_list_queued(call, text, reserved);
+                lock_release(&names->lock);
+                if (size == 0)
+                        return;
+                reserved = size + size / 8 + LIST_SLACK;
+                pool_reserve(&call->thread->pool, reserved + LIST_SLACK, 1);
+        }
 }
 
 void driver_name_has_owner(DriverCall *call)

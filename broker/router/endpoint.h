@@ -67,6 +67,7 @@ struct Endpoint {
         NamesOrder order; /* ListNames: by appearance */
         List owners;      /* NameOwner: names it owns or queues for, oldest first */
         unsigned n_owners;
+        ListNode heir_node; /* while names of a leaving connection pass on to it */
         bool in_registry;
 
         /* Inside the turn. */

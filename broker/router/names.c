@@ -202,7 +202,7 @@ void names_drop_if_unused(Names *names, Name *name)
         qsbr_retire(names->qsbr, &name->retired, names_free);
 }
 
-static size_t names_set_size(unsigned n)
+size_t names_set_size(unsigned n)
 {
         return sizeof(NameSet) + n * sizeof(const Name *);
 }
@@ -257,6 +257,31 @@ void names_publish_set(Names *names, Endpoint *endpoint, const Name *changed, Na
                 if (i == 0)
                         set->n_watched = set->n;
                 else if (i == 1)
+                        set->n_owned = set->n;
+        }
+        cell_publish(&endpoint->names, set);
+        if (old)
+                qsbr_retire(names->qsbr, &old->retired, names_free_set);
+}
+
+void names_renew_set(Names *names, Endpoint *endpoint, NameSet *set)
+{
+        NameSet *old = cell_get(&endpoint->names);
+
+        for (int rank = 0; rank < 3; rank++) {
+                LIST_FOREACH(&endpoint->owners, node)
+                {
+                        const NameOwner *owner = CONTAINER_OF(node, NameOwner, owner_node);
+                        const bool first = names_first_owner(owner->name) == owner;
+                        const int here = !first ? 2 : owner->name->n_rules > 0 ? 0 : 1;
+
+                        if (here == rank)
+                                set->items[set->n++] = owner->name;
+                }
+                ASSERT(set->n <= set->capacity);
+                if (rank == 0)
+                        set->n_watched = set->n;
+                else if (rank == 1)
                         set->n_owned = set->n;
         }
         cell_publish(&endpoint->names, set);

@@ -109,6 +109,9 @@ void names_publish(Name *name, Endpoint *owner);
 NameOwner *names_first_owner(const Name *name);
 NameOwner *names_find_owner(const Name *name, const Endpoint *endpoint);
 
+/* The memory that names_prepare_set() takes for `n` names. */
+size_t names_set_size(unsigned n);
+
 /* Room for a snapshot of `n` names; NULL: out of memory (or n is 0, which needs none). */
 NameSet *names_prepare_set(Pool *pool, unsigned n);
 
@@ -118,6 +121,10 @@ void names_discard_set(Pool *mine, NameSet *set); /* one that was not published;
  * watchers have changed. Room for n_owners; NULL when it has no names any more. */
 void names_publish_set(Names *names, Endpoint *endpoint, const Name *changed, NameSet *set)
         LOCK_REQUIRES(names->lock);
+
+/* The same after several changes: `set` is filled from all names that the endpoint has or waits
+ * for. */
+void names_renew_set(Names *names, Endpoint *endpoint, NameSet *set);
 
 /* Gives a connection its unique name and counts its user. 0 or -ENOMEM. */
 int names_enter(Names *names, Pool *pool, Endpoint *endpoint) LOCK_REQUIRES(names->lock);

@@ -6,6 +6,12 @@
 #include "broker/router/replies.h"
 #include "broker/router/rules.h"
 
+enum {
+        RESERVE_SLACK = 16,   /* names that somebody may get between a look and the change */
+        LEAVING_SIZE = 512,   /* of a NameOwnerChanged, in memory */
+        LEAVING_BLOCKS = 256, /* as many names leave without another chunk of memory */
+};
+
 /* A change of one name, under the registry lock. */
 typedef struct Change {
         RouterThread *thread;
@@ -210,6 +216,32 @@ static uint32_t ownership_apply_request(Change *change, Step *step, uint32_t fla
         return OWNERSHIP_PRIMARY;
 }
 
+/* Memory for the snapshots of those whom a change of this name may concern, which can be large. The
+ * registry is looked at once before: what it may grow by until the change begins is little. */
+static void ownership_reserve(const Change *change, Text text)
+{
+        unsigned n = change->me->n_owners;
+        const Name *name;
+
+        lock_acquire(&change->names->lock);
+        name = names_find(change->names, text);
+        if (name) {
+                unsigned n_seen = 0;
+
+                LIST_FOREACH(&name->queue, node)
+                {
+                        const NameOwner *owner = CONTAINER_OF(node, NameOwner, queue_node);
+
+                        if (owner->endpoint->n_owners > n)
+                                n = owner->endpoint->n_owners;
+                        if (++n_seen == 2) /* the owner, and who would follow */
+                                break;
+                }
+        }
+        lock_release(&change->names->lock);
+        pool_reserve(&change->thread->pool, names_set_size(n + RESERVE_SLACK), 2);
+}
+
 OwnershipResult ownership_request(RouterThread *thread, Endpoint *endpoint, Text name,
                                   uint32_t flags, const OwnershipReply *reply) LOCK_UNCHECKED
 {
@@ -220,6 +252,7 @@ OwnershipResult ownership_request(RouterThread *thread, Endpoint *endpoint, Text
         NameOwner *first;
         Step step;
 
+        ownership_reserve(&change, name);
         lock_acquire(&names->lock);
         if ((uint64_t)endpoint->n_owners + 1 >= limits->max_names_per_connection) {
                 lock_release(&names->lock);
@@ -306,6 +339,7 @@ OwnershipResult ownership_release(RouterThread *thread, Endpoint *endpoint, Text
         OwnershipResult result = OWNERSHIP_NO_MEMORY;
         Step step;
 
+        ownership_reserve(&change, text);
         lock_acquire(&names->lock);
         change.name = names_find(names, text);
         if (!change.name || ownership_prepare(&change, ownership_next(change.name, endpoint))) {
@@ -341,14 +375,19 @@ static void ownership_answer_no_reply(RouterThread *thread, Endpoint *caller, ui
         step_end(&step);
 }
 
-/* The snapshot of whoever inherits a name. Without memory the old one stays: policy and matching by
- * this name lag until its next change. */
-static void ownership_refresh_next(Step *step, const Name *name, Endpoint *next) LOCK_UNCHECKED
+/* The snapshots of those who have inherited names: one new for each, however many it got. Without
+ * memory the old one stays: policy and matching by these names lag until the next change. */
+static void ownership_refresh_heirs(Step *step, List *heirs) LOCK_UNCHECKED
 {
-        NameSet *set = next ? names_prepare_set(&step->thread->pool, next->n_owners) : NULL;
+        ListNode *node;
 
-        if (set)
-                names_publish_set(&step->thread->router->names, next, name, set);
+        while ((node = list_take_first(heirs))) {
+                Endpoint *heir = CONTAINER_OF(node, Endpoint, heir_node);
+                NameSet *set = names_prepare_set(&step->thread->pool, heir->n_owners);
+
+                if (set)
+                        names_renew_set(&step->thread->router->names, heir, set);
+        }
 }
 
 /* All names of a leaving connection, newest first. */
@@ -356,19 +395,44 @@ static void ownership_give_up_all(Step *step, Endpoint *endpoint) LOCK_UNCHECKED
 {
         Names *names = &step->thread->router->names;
         ListNode *node;
+        List heirs;
 
+        list_init(&heirs);
         while ((node = list_last(&endpoint->owners))) {
                 NameOwner *mine = CONTAINER_OF(node, NameOwner, owner_node);
                 Name *name = mine->name;
                 Endpoint *next;
 
                 if (ownership_give_up(step, name, mine, &next)) {
-                        ownership_refresh_next(step, name, next);
+                        if (next && !list_contains_node(&next->heir_node))
+                                list_push_back(&heirs, &next->heir_node);
                         names_publish(name, next);
                 }
                 names_drop_if_unused(names, name);
         }
+        ownership_refresh_heirs(step, &heirs);
         names_publish_set(names, endpoint, NULL, NULL);
+}
+
+/* Memory for the end of a connection, before the locks: for what is announced and for the largest
+ * snapshots of its heirs. */
+static void ownership_reserve_leaving(RouterThread *thread, const Endpoint *endpoint)
+{
+        Names *names = &thread->router->names;
+        unsigned n = 0;
+
+        pool_reserve(&thread->pool, LEAVING_SIZE, LEAVING_BLOCKS);
+        lock_acquire(&names->lock);
+        LIST_FOREACH(&endpoint->owners, node)
+        {
+                const Endpoint *next =
+                        ownership_next(CONTAINER_OF(node, NameOwner, owner_node)->name, endpoint);
+
+                if (next && next->n_owners > n)
+                        n = next->n_owners;
+        }
+        lock_release(&names->lock);
+        pool_reserve(&thread->pool, names_set_size(n + RESERVE_SLACK), 2);
 }
 
 void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
@@ -378,6 +442,7 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
         Step step;
 
         if (endpoint->id != ENDPOINT_NO_ID) {
+                ownership_reserve_leaving(thread, endpoint);
                 lock_acquire(&names->lock);
                 step_begin(&step, thread);
                 rules_leave(&step, endpoint);

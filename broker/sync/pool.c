@@ -60,8 +60,15 @@ void pool_init(Pool *pool)
         stack_init(&pool->returned);
 }
 
+static void pool_drop_spares(Pool *pool)
+{
+        for (unsigned i = 0; i < POOL_SPARES; i++)
+                pool->spares[i] = (PoolSpare){.block = alloc_free(pool->spares[i].block)};
+}
+
 void pool_deinit(Pool *pool)
 {
+        pool_drop_spares(pool);
         while (pool->chunks) {
                 PoolChunk *chunk = pool->chunks;
 
@@ -121,13 +128,53 @@ static bool pool_map_chunk(Pool *pool, unsigned size_class)
         return true;
 }
 
+static void *pool_alloc_large(Pool *pool, size_t size)
+{
+        for (unsigned i = 0; i < POOL_SPARES; i++) {
+                void *block = pool->spares[i].block;
+
+                if (!block || pool->spares[i].size < size)
+                        continue;
+                pool->spares[i].block = NULL;
+                return block;
+        }
+        return alloc_aligned(POOL_ALIGNMENT, size);
+}
+
+static void pool_reserve_large(Pool *pool, size_t size, unsigned n)
+{
+        ASSERT(n <= POOL_SPARES);
+        for (unsigned i = 0; i < n; i++) {
+                PoolSpare *spare = &pool->spares[i];
+
+                if (spare->block && spare->size >= size)
+                        continue;
+                alloc_free(spare->block);
+                *spare = (PoolSpare){.block = alloc_aligned(POOL_ALIGNMENT, size), .size = size};
+        }
+}
+
+void pool_reserve(Pool *pool, size_t size, unsigned n)
+{
+        unsigned size_class = pool_class(size);
+
+        if (size > POOL_SIZE_MAX) {
+                pool_reserve_large(pool, size, n);
+                return;
+        }
+        if (pool->n_free[size_class] < n)
+                pool_take_returned(pool);
+        while (pool->n_free[size_class] < n && pool_map_chunk(pool, size_class))
+                continue;
+}
+
 void *pool_alloc(Pool *pool, size_t size)
 {
         unsigned size_class = pool_class(size);
         StackNode *node;
 
         if (UNLIKELY(size > POOL_SIZE_MAX))
-                return alloc_aligned(POOL_ALIGNMENT, size);
+                return pool_alloc_large(pool, size);
         if (UNLIKELY(!pool->free[size_class])) {
                 pool_take_returned(pool);
                 if (!pool->free[size_class] && !pool_map_chunk(pool, size_class))
@@ -160,6 +207,7 @@ void pool_free(Pool *mine, void *pointer, size_t size)
 void pool_replenish(Pool *pool)
 {
         pool_take_returned(pool);
+        pool_drop_spares(pool);
         for (unsigned size_class = 0; size_class < POOL_N_CLASSES - 2; size_class++)
                 if (pool->n_free[size_class] < (size_class < 5 ? REPLENISH_BELOW : 4))
                         if (!pool_map_chunk(pool, size_class))

@@ -20,14 +20,22 @@ enum {
         POOL_N_CLASSES = 10,      /* ... 32 KiB */
         POOL_SIZE_MAX = 1 << (POOL_CLASS_MIN_SHIFT + POOL_N_CLASSES - 1),
         POOL_ALIGNMENT = 32,
+        POOL_SPARES = 2,
 };
 
 typedef struct PoolChunk PoolChunk;
+
+/* A block larger than POOL_SIZE_MAX, at hand for a pool_alloc() under a lock. */
+typedef struct PoolSpare {
+        void *block; /* NULL: none */
+        size_t size;
+} PoolSpare;
 
 typedef struct Pool {
         StackNode *free[POOL_N_CLASSES];
         unsigned n_free[POOL_N_CLASSES];
         PoolChunk *chunks;
+        PoolSpare spares[POOL_SPARES];
         Stack returned; /* by other threads */
 } Pool;
 
@@ -41,6 +49,14 @@ void pool_deinit(Pool *pool);
  * POOL_SIZE_MAX: from the general heap. Owner only.
  */
 void *pool_alloc(Pool *pool, size_t size) __attribute__((malloc, warn_unused_result));
+
+/*
+ * So that the next `n` calls of pool_alloc(), for up to `size` bytes each, need neither the kernel
+ * nor the general heap: rule R4 forbids both under the registry and the turn. For more than
+ * POOL_SIZE_MAX bytes `n` is at most POOL_SPARES, and what is left of them goes with the next
+ * pool_replenish(). Owner only, no lock held. Out of memory: as far as it went.
+ */
+void pool_reserve(Pool *pool, size_t size, unsigned n);
 
 /* `size` as asked for in pool_alloc(). `mine` is the calling thread's pool, or NULL. */
 void pool_free(Pool *mine, void *pointer, size_t size);

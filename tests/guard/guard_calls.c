@@ -17,6 +17,8 @@
 #include "broker/base/alloc.h"
 #include "broker/base/clock.h"
 #include "broker/base/log.h"
+#include "broker/sync/lock.h"
+#include "broker/sync/wake.h"
 #include "tests/guard/trace_guard.h"
 
 /* A wrong signature is an error at the definition. */
@@ -35,19 +37,50 @@ GUARD(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct times
 GUARD(int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock), (lock))
 GUARD(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock), (lock))
 
-GUARD(void *, malloc, (size_t size), (size))
-GUARD(void *, calloc, (size_t n, size_t size), (n, size))
-GUARD(void *, realloc, (void *pointer, size_t size), (pointer, size))
-GUARD(int, posix_memalign, (void **ret_pointer, size_t alignment, size_t size),
-      (ret_pointer, alignment, size))
-GUARD(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))
+/* The same, for what rule R4 forbids under the two locks as well. */
+#define GUARD_LOCKED(type, name, parameters, arguments)                                            \
+        __typeof__(name) __real_##name, __wrap_##name;                                             \
+        type __wrap_##name parameters                                                              \
+        {                                                                                          \
+                trace_guard_locked(#name);                                                         \
+                trace_guard_call(#name);                                                           \
+                return __real_##name arguments;                                                    \
+        }
+
+__typeof__(lock_acquire) __real_lock_acquire, __wrap_lock_acquire;
+void __wrap_lock_acquire(Lock *lock) LOCK_UNCHECKED
+{
+        __real_lock_acquire(lock);
+        trace_guard_count_lock(1);
+}
+
+__typeof__(lock_release) __real_lock_release, __wrap_lock_release;
+void __wrap_lock_release(Lock *lock) LOCK_UNCHECKED
+{
+        trace_guard_count_lock(-1);
+        __real_lock_release(lock);
+}
+
+__typeof__(wake_up) __real_wake_up, __wrap_wake_up;
+bool __wrap_wake_up(Wake *wake)
+{
+        trace_guard_locked("wake_up");
+        return __real_wake_up(wake);
+}
+
+GUARD_LOCKED(void *, malloc, (size_t size), (size))
+GUARD_LOCKED(void *, calloc, (size_t n, size_t size), (n, size))
+GUARD_LOCKED(void *, realloc, (void *pointer, size_t size), (pointer, size))
+GUARD_LOCKED(int, posix_memalign, (void **ret_pointer, size_t alignment, size_t size),
+             (ret_pointer, alignment, size))
+GUARD_LOCKED(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))
 GUARD(void, free, (void *pointer), (pointer))
 
-GUARD(void *, alloc_bytes, (size_t size), (size))
-GUARD(void *, alloc_zeroed, (size_t n, size_t size), (n, size))
-GUARD(void *, alloc_resize, (void *pointer, size_t size), (pointer, size))
-GUARD(void *, alloc_aligned, (size_t alignment, size_t size), (alignment, size))
-GUARD(char *, alloc_string, (const char *data, size_t size), (data, size))
+GUARD_LOCKED(void *, alloc_bytes, (size_t size), (size))
+GUARD_LOCKED(void *, alloc_zeroed, (size_t n, size_t size), (n, size))
+GUARD_LOCKED(void *, alloc_resize, (void *pointer, size_t size), (pointer, size))
+GUARD_LOCKED(void *, alloc_aligned, (size_t alignment, size_t size), (alignment, size))
+GUARD_LOCKED(char *, alloc_string, (const char *data, size_t size), (data, size))
 GUARD(void *, alloc_free, (void *pointer), (pointer))
 
 GUARD(int, clock_gettime, (clockid_t clock, struct timespec *ret_now), (clock, ret_now))
@@ -132,6 +165,17 @@ static void provoke_log(void)
         log_notice("said where nothing is to be said");
 }
 
+/* Under a lock of the routing code, on whatever thread. */
+static void provoke_locked_heap(void)
+{
+        Lock lock;
+
+        lock_init(&lock);
+        lock_acquire(&lock);
+        provoke_pool();
+        lock_release(&lock);
+}
+
 void guard_calls_provoke(const char *function)
 {
         static const struct {
@@ -145,6 +189,7 @@ void guard_calls_provoke(const char *function)
                 {"clock_gettime", provoke_clock},
                 {"clock_now_ns", provoke_now},
                 {"log_line", provoke_log},
+                {"locked alloc_aligned", provoke_locked_heap},
         };
 
         for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {

@@ -47,8 +47,7 @@ static void provoked_expect_abort(Bus *bus, const char *function, const char *do
         assert_true(WIFSIGNALED(status));
         assert_int_equal(WTERMSIG(status), SIGABRT);
         snprintf(path, sizeof(path), "%s/log", bus->directory);
-        snprintf(words, sizeof(words), "ringbus-guarded: %s() while %s an ordinary unicast\n",
-                 function, doing);
+        snprintf(words, sizeof(words), "ringbus-guarded: %s() while %s\n", function, doing);
         file = fopen(path, "re");
         assert_non_null(file);
         while (!found && fgets(line, sizeof(line), file))
@@ -94,7 +93,7 @@ static void test_guard_provoked_while_routing_aborts_at_the_unicast(void **state
                 expect_nothing(receiver);
                 header.destination = receiver->unique_name;
                 assert_int_equal(rawclient_send_header(sender, &header, NULL), 0);
-                provoked_expect_abort(&bus, provoked_functions[i], "routing");
+                provoked_expect_abort(&bus, provoked_functions[i], "routing an ordinary unicast");
                 rawclient_free(sender);
                 rawclient_free(receiver);
         }
@@ -112,9 +111,24 @@ static void test_guard_provoked_while_flushing_aborts_at_once(void **state)
                 client = rawclient_open(bus.address, 0, &error);
                 assert_non_null(client);
                 assert_int_not_equal(rawclient_hello(client), 0);
-                provoked_expect_abort(&bus, provoked_functions[i], "flushing");
+                provoked_expect_abort(&bus, provoked_functions[i], "flushing an ordinary unicast");
                 rawclient_free(client);
         }
+}
+
+static void test_guard_provoked_under_a_lock_aborts_at_once(void **state)
+{
+        RawClient *client;
+        int error;
+        Bus bus;
+
+        (void)state;
+        provoked_start(&bus, "parse", "locked alloc_aligned");
+        client = rawclient_open(bus.address, 0, &error);
+        assert_non_null(client);
+        assert_int_not_equal(rawclient_hello(client), 0);
+        provoked_expect_abort(&bus, "alloc_aligned", "holding a lock of the routing");
+        rawclient_free(client);
 }
 
 int main(void)
@@ -122,6 +136,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_guard_provoked_while_routing_aborts_at_the_unicast),
                 cmocka_unit_test(test_guard_provoked_while_flushing_aborts_at_once),
+                cmocka_unit_test(test_guard_provoked_under_a_lock_aborts_at_once),
         };
 
         return cmocka_run_group_tests_name("provoked", tests, NULL, NULL);

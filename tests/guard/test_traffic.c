@@ -18,6 +18,7 @@ enum {
         N_ROUNDS = 60,    /* of each kind */
         N_UNREAD = 3000,  /* of 4 KiB: more than a socket holds */
         N_OWED = 6000,    /* calls without an answer yet: more than their table has chains */
+        N_NAMES = 4800,   /* a snapshot of them takes more than the pools' largest class */
         BODY_MAX = 32000, /* with its header within the pools' largest class */
 };
 
@@ -201,6 +202,46 @@ static void test_guard_many_calls_without_answer_pass(void **state)
         expect_nothing(caller);
 }
 
+/* Requests every `step`th of many names, and awaits the replies. */
+static void traffic_own(RawClient *client, unsigned step)
+{
+        char name[32];
+
+        for (unsigned n = 0; n < N_NAMES; n += step) {
+                uint32_t serial;
+
+                snprintf(name, sizeof(name), "t.Name%u", n);
+                serial = scene_call(client, "RequestName", "su", name, 0);
+                /* Not each by itself, but the last one too. */
+                if (n / step % 64 == 63 || n + step >= N_NAMES)
+                        while (expect_message(client)->reply_serial != serial)
+                                continue;
+        }
+}
+
+/* Snapshots and answers that are larger than what pools have: none of it comes from the general
+ * heap under the registry. */
+static void test_guard_thousands_of_names_pass(void **state)
+{
+        RawClient *owner = scene_join(*state), *heir = scene_join(*state);
+        RawClient *asker = scene_join(*state);
+        uint32_t serial;
+
+        traffic_own(owner, 1);
+        traffic_own(heir, 64);
+        serial = scene_call(asker, "ListNames", NULL);
+        assert_int_equal(expect_message(asker)->reply_serial, serial);
+        serial = scene_call(owner, "ReleaseName", "s", "t.Name0");
+        while (expect_message(owner)->reply_serial != serial)
+                continue;
+        expect_name_signal(heir, "NameAcquired", "t.Name0");
+        serial = scene_call(asker, "ListQueuedOwners", "s", "t.Name64");
+        assert_int_equal(expect_message(asker)->reply_serial, serial);
+        scene_leave(*state, owner);
+        expect_name_signal(heir, "NameAcquired", "t.Name4736"); /* the newest first */
+        expect_nothing(asker);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
 
 int main(void)
@@ -212,6 +253,7 @@ int main(void)
                 TEST(test_guard_other_work_between_unicasts_passes),
                 TEST(test_guard_receiver_that_does_not_read_passes),
                 TEST(test_guard_many_calls_without_answer_pass),
+                TEST(test_guard_thousands_of_names_pass),
         };
 
         return scene_run("traffic", tests, scene_start);

@@ -23,6 +23,7 @@ enum { STACK_MAX = 48 };
 typedef struct Guard {
         TraceWindow window;
         bool provoking;
+        int n_locks;          /* held: the registry, the turn */
         const char *function; /* the first finding that was kept back, or NULL */
         void *stack[STACK_MAX];
         int n_stack;
@@ -59,7 +60,7 @@ _Noreturn static void refuse(const char *where)
         say(guard.function);
         say("() while ");
         say(where);
-        say(" an ordinary unicast\n");
+        say("\n");
         backtrace_symbols_fd(guard.stack, guard.n_stack, STDERR_FILENO);
         abort();
 }
@@ -68,6 +69,19 @@ static void find(const char *function)
 {
         guard.function = function;
         guard.n_stack = backtrace(guard.stack, STACK_MAX);
+}
+
+void trace_guard_count_lock(int change)
+{
+        guard.n_locks += change;
+}
+
+void trace_guard_locked(const char *function)
+{
+        if (guard.n_locks == 0)
+                return;
+        find(function);
+        refuse("holding a lock of the routing");
 }
 
 void trace_guard_call(const char *function)
@@ -82,10 +96,10 @@ void trace_guard_call(const char *function)
                 return;
         case TRACE_ORDINARY:
                 find(function);
-                refuse("routing");
+                refuse("routing an ordinary unicast");
         case TRACE_FLUSH:
                 find(function);
-                refuse("flushing");
+                refuse("flushing an ordinary unicast");
         }
 }
 
@@ -109,7 +123,7 @@ void trace_window(TraceWindow window)
                 if (guard.window == TRACE_EXEMPT)
                         return;
                 if (guard.function)
-                        refuse("routing");
+                        refuse("routing an ordinary unicast");
                 break;
         case TRACE_CLOSED:
         case TRACE_EXEMPT:
