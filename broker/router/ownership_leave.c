@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a connection, as far as others learn of it; see ownership.h. */
+#include "broker/router/activation.h"
+#include "broker/router/busmessage.h"
+#include "broker/router/ownership_private.h"
+#include "broker/router/replies.h"
+#include "broker/router/rules.h"
+
+enum {
+        LEAVING_SIZE = 512,   /* of a NameOwnerChanged, in memory */
+        LEAVING_BLOCKS = 256, /* as many names leave without another chunk of memory */
+};
+
+static void ownership_answer_no_reply(RouterThread *thread, Endpoint *caller, uint32_t serial)
+{
+        Message *error = busmessage_error(
+                thread, caller, serial, "NoReply",
+                TEXT("Message recipient disconnected from message bus without replying"));
+        Step step;
+
+        if (!error)
+                return;
+        step_begin(&step, thread);
+        step_push_own(&step, caller, error, STEP_PLAIN, true);
+        step_end(&step);
+}
+
+/* The snapshots of those who have inherited names: one new for each, however many it got. Without
+ * memory the old one stays: policy and matching by these names lag until the next change. */
+static void ownership_refresh_heirs(Step *step, List *heirs) LOCK_UNCHECKED
+{
+        ListNode *node;
+
+        while ((node = list_take_first(heirs))) {
+                Endpoint *heir = CONTAINER_OF(node, Endpoint, heir_node);
+                NameSet *set = names_prepare_set(&step->thread->pool, heir->n_owners);
+
+                if (set)
+                        names_renew_set(&step->thread->router->names, heir, set);
+        }
+}
+
+/* All names of a leaving connection, newest first. */
+static void ownership_give_up_all(Step *step, Endpoint *endpoint) LOCK_UNCHECKED
+{
+        Names *names = &step->thread->router->names;
+        ListNode *node;
+        List heirs;
+
+        list_init(&heirs);
+        while ((node = list_last(&endpoint->owners))) {
+                NameOwner *mine = CONTAINER_OF(node, NameOwner, owner_node);
+                Name *name = mine->name;
+                Endpoint *next;
+
+                if (ownership_give_up(step, name, mine, &next)) {
+                        if (next && !list_contains_node(&next->heir_node))
+                                list_push_back(&heirs, &next->heir_node);
+                        names_publish(name, next);
+                }
+                names_drop_if_unused(names, name);
+        }
+        ownership_refresh_heirs(step, &heirs);
+        names_publish_set(names, endpoint, NULL, NULL);
+}
+
+/* Memory for the end of a connection, before the locks: for what is announced and for the largest
+ * snapshots of its heirs. */
+static void ownership_reserve_leaving(RouterThread *thread, const Endpoint *endpoint)
+{
+        Names *names = &thread->router->names;
+        unsigned n = 0;
+
+        pool_reserve(&thread->pool, LEAVING_SIZE, LEAVING_BLOCKS);
+        lock_acquire(&names->lock);
+        LIST_FOREACH(&endpoint->owners, node)
+        {
+                const Endpoint *next =
+                        ownership_next(CONTAINER_OF(node, NameOwner, owner_node)->name, endpoint);
+
+                if (next && next->n_owners > n)
+                        n = next->n_owners;
+        }
+        lock_release(&names->lock);
+        pool_reserve(&thread->pool, names_set_size(n + OWNERSHIP_SLACK), 2);
+}
+
+void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
+{
+        Names *names = &thread->router->names;
+        Text unique = endpoint_name(endpoint);
+        Step step;
+
+        if (endpoint->id != ENDPOINT_NO_ID) {
+                ownership_reserve_leaving(thread, endpoint);
+                lock_acquire(&names->lock);
+                step_begin(&step, thread);
+                rules_leave(&step, endpoint);
+                ownership_give_up_all(&step, endpoint);
+                step_broadcast_own(&step,
+                                   busmessage_owner_changed(thread, unique, unique, TEXT("")),
+                                   endpoint);
+                names_leave(names, endpoint);
+                step_end(&step);
+                lock_release(&names->lock);
+                activation_discard(thread);
+        }
+        replies_seal(thread, endpoint, ownership_answer_no_reply);
+        replies_forget_calls(thread, endpoint);
+}
