@@ -154,7 +154,7 @@ static size_t driver_size_queue(const Name *name)
 
 /* Answers under the registry lock if the reply takes at most `reserved`; else returns what it
  * takes. */
-static size_t driver_try_list_queued(DriverCall *call, Text text, size_t reserved)
+static size_t driver_try_list_queued(DriverCall *call, Text text, size_t reserved) LOCK_UNCHECKED
 {
         Names *names = &call->driver->router->names;
         const Endpoint *owner = names_get_owner(names, text);
