@@ -1,0 +1,175 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon as a process: service manager, signals, open files, what it leaves behind; and the
+pidfd in GetConnectionCredentials. It starts daemons of its own: $RINGBUS_DAEMON."""
+
+import os
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import gi
+
+gi.require_version("Gio", "2.0")
+from gi.repository import Gio, GLib  # noqa: E402
+
+DAEMON = os.environ["RINGBUS_DAEMON"]
+PATIENCE_S = 60
+CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
+<allow own="*"/></policy></busconfig>
+"""
+
+
+def read_line(file):
+    """A line that has to come in time."""
+    ready, _, _ = select.select([file], [], [], PATIENCE_S)
+    if not ready:
+        raise TimeoutError("nothing was printed")
+    return file.readline().strip()
+
+
+class Daemon:
+    def __init__(self, listen="unix:tmpdir=/tmp", environment=None, pass_fds=(), preexec=None):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+            config.write(CONFIG % listen)
+            config.flush()
+            command = [DAEMON, "--config-file=" + config.name, "--nofork", "--print-address"]
+            for option, variable in (("--io", "IO"), ("--workers", "WORKERS")):
+                if os.environ.get("RINGBUS_TEST_" + variable):
+                    command.append(option + "=" + os.environ["RINGBUS_TEST_" + variable])
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, text=True, pass_fds=pass_fds,
+                env={**os.environ, **(environment or {})}, preexec_fn=preexec)
+            self.address = read_line(self.process.stdout)
+
+    def connect(self):
+        return Gio.DBusConnection.new_for_address_sync(
+            self.address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
+            | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
+
+    def wait(self):
+        self.process.stdout.close()
+        return self.process.wait(PATIENCE_S)
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.wait()
+
+
+def call(connection, member, parameters=None):
+    return connection.call_with_unix_fd_list_sync(
+        "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", member,
+        parameters, None, Gio.DBusCallFlags.NONE, -1, None, None)
+
+
+class DaemonTest(unittest.TestCase):
+    def test_service_manager_is_told(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = folder + "/notify"
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+                notify.bind(path)
+                notify.settimeout(PATIENCE_S)
+                daemon = Daemon(environment={"NOTIFY_SOCKET": path})
+                self.assertIn(b"READY=1", notify.recv(4096).split(b"\n"))
+                self.assertEqual(daemon.end(), 0)
+                self.assertIn(b"STOPPING=1", notify.recv(4096).split(b"\n"))
+
+    def test_socket_of_the_service_manager_serves_and_stays(self):
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = folder + "/bus"
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(path)
+                listener.listen()
+                # The shell's process becomes the daemon, so that LISTEN_PID is right.
+                command = ('exec 3<&%d; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"'
+                           % listener.fileno())
+                with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+                    config.write(CONFIG % "systemd:")
+                    config.flush()
+                    process = subprocess.Popen(
+                        ["bash", "-c", command, DAEMON, "--config-file=" + config.name,
+                         "--nofork", "--print-address"], stdout=subprocess.PIPE, text=True,
+                        pass_fds=[listener.fileno()])
+                    address = read_line(process.stdout)
+            self.assertTrue(address.startswith("unix:path=" + path), address)
+            connection = Gio.DBusConnection.new_for_address_sync(
+                address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
+                | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
+            self.assertTrue(connection.get_unique_name())
+            connection.close_sync(None)
+            process.terminate()
+            process.stdout.close()
+            self.assertEqual(process.wait(PATIENCE_S), 0)
+            self.assertTrue(os.path.exists(path))  # it is the service manager's
+
+    def test_signals(self):
+        daemon = Daemon()
+        for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGUSR1):
+            daemon.process.send_signal(number)
+            self.assertTrue(call(daemon.connect(), "GetId"))
+        self.assertEqual(daemon.end(signal.SIGINT), -signal.SIGINT)
+        daemon = Daemon()
+        self.assertEqual(daemon.end(signal.SIGTERM), 0)
+
+    def test_nobody_reads_its_output(self):
+        daemon = Daemon()
+        daemon.process.stdout.close()
+        connection = daemon.connect()
+        for _ in range(20):
+            call(connection, "GetId")
+        daemon.process.send_signal(signal.SIGUSR1)
+        self.assertTrue(call(connection, "GetId"))
+        daemon.process.terminate()
+        self.assertEqual(daemon.process.wait(PATIENCE_S), 0)
+
+    def test_limit_of_open_files_is_raised(self):
+        def lower():
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+
+        daemon = Daemon(preexec=lower)
+        soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+        self.assertEqual(soft, hard)
+        self.assertEqual(daemon.end(), 0)
+
+    def test_runtime_folder_holds_the_socket_only(self):
+        with tempfile.TemporaryDirectory() as folder:
+            daemon = Daemon("unix:runtime=yes", {"XDG_RUNTIME_DIR": folder})
+            self.assertEqual(os.listdir(folder), ["bus"])
+            self.assertTrue(call(daemon.connect(), "GetId"))
+            self.assertEqual(daemon.end(), 0)
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_credentials_hold_a_pidfd(self):
+        daemon = Daemon()
+        connection = daemon.connect()
+        asked = GLib.Variant("(s)", (connection.get_unique_name(),))
+        reply, fds = call(connection, "GetConnectionCredentials", asked)
+        keys = reply.unpack()[0]
+        self.assertEqual(keys["ProcessID"], os.getpid())
+        self.assertEqual(keys["UnixUserID"], os.getuid())
+        try:
+            with socket.socketpair()[0] as one:
+                os.close(one.getsockopt(socket.SOL_SOCKET, 77))  # SO_PEERPIDFD, Linux 6.5
+        except OSError:
+            self.assertNotIn("ProcessFD", keys)
+        else:
+            fd = fds.get(keys["ProcessFD"])
+            with open("/proc/self/fdinfo/%d" % fd, encoding="ascii") as info:
+                self.assertIn("Pid:\t%d\n" % os.getpid(), info.readlines())
+            os.close(fd)
+        connection.close_sync(None)
+        self.assertEqual(daemon.end(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
