@@ -60,11 +60,27 @@ static int64_t now_us(void)
         return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static const char help[] =
+        "Usage: scale [OPTION...]\n"
+        "Starts a bus and checks it under a crowd of clients: pairs exchange calls while others "
+        "are\n"
+        "idle and yet others come and go. Fails if a reply is lost, repeated, reordered or "
+        "altered.\n"
+        "\n"
+        "  --daemon=BIN       the bus to start (default: $RINGBUS_DAEMON)\n"
+        "  --connections=N    how many stay connected, at least two for each pair\n"
+        "  --pairs=N          how many pairs call each other\n"
+        "  --messages=N       at most so many calls for each pair (default: until the time is up)\n"
+        "  --churn=N/s        so many connect, call and leave in a second\n"
+        "  --seconds=N        how long\n"
+        "  --balanced         fail unless each of two workers routes and flushes 40 to 60 %\n"
+        "  --help             print this\n"
+        "\n"
+        "$RINGBUS_TEST_IO and $RINGBUS_TEST_WORKERS become --io and --workers of the bus.\n";
+
 static int usage(void)
 {
-        fputs("usage: scale [--daemon=BIN] [--connections=N] [--pairs=N] [--messages=N]\n"
-              "             [--churn=N/s] [--seconds=N] [--balanced]\n",
-              stderr);
+        fputs("scale: these arguments make no sense; see scale --help\n", stderr);
         return -1;
 }
 
@@ -91,6 +107,7 @@ static int parse(Scale *scale, int argc, char **argv)
                 {"churn", required_argument, NULL, 'r'},
                 {"seconds", required_argument, NULL, 's'},
                 {"balanced", no_argument, NULL, 'b'},
+                {"help", no_argument, NULL, 'h'},
                 {NULL, 0, NULL, 0},
         };
         int option, r = 0;
@@ -110,6 +127,8 @@ static int parse(Scale *scale, int argc, char **argv)
                         r = parse_number(optarg, &scale->seconds);
                 else if (option == 'b')
                         scale->balanced = true;
+                else if (option == 'h')
+                        exit(fputs(help, stdout) < 0);
                 else
                         return usage();
         }
