@@ -25,6 +25,7 @@ typedef enum BrokerKind {
 enum {
         BROKER_WORKERS_MAX = 64,
         BROKER_LABEL_MAX = 64,
+        BROKER_QUOTA_QUEUES = 16, /* dbus-broker limits users: to as many bytes as so many queues */
 };
 
 typedef struct BrokerOptions {

@@ -35,7 +35,7 @@ static void exec_broker(const char *daemon, int controller_fd, const char *log, 
         fcntl(controller_fd, F_SETFD, 0);
         snprintf(controller, sizeof(controller), "%d", controller_fd);
         snprintf(bytes, sizeof(bytes), "%llu",
-                 queue_max ? (unsigned long long)queue_max : 1000000000ULL);
+                 queue_max ? (unsigned long long)queue_max * BROKER_QUOTA_QUEUES : 1000000000ULL);
         snprintf(objects, sizeof(objects), "%d", QUOTA_OBJECTS);
         execl(daemon, daemon, "--controller", controller, "--machine-id",
               "0123456789abcdef0123456789abcdef", "--max-bytes", bytes, "--max-matches", objects,

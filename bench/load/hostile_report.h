@@ -17,20 +17,21 @@ typedef struct HostileRow {
         Sample fds_before, fds_most, fds_left;   /* left: after less before */
         Sample pass_fd_ms, pass_fd_after_ms;     /* of those that came */
         Sample lost;                             /* bystanders */
-        unsigned n_fds_late;                     /* did not come during the attack */
-        unsigned n_fds_never;                    /* nor afterwards */
-        unsigned n_unbounded;                    /* rounds in which memory grew too much */
-        unsigned n_unrefused;                    /* in which nobody was refused or held */
+        unsigned n_rounds;
+        unsigned n_failed;    /* of them: the pair was closed, or the broker ended */
+        unsigned n_fds_late;  /* did not come during the attack */
+        unsigned n_fds_never; /* nor afterwards */
+        unsigned n_unbounded; /* rounds in which memory grew too much */
+        unsigned n_unrefused; /* in which nobody was refused or held */
 } HostileRow;
 
 typedef struct HostileReport {
         BrokerOptions broker;
-        bool failed; /* a round could not be finished */
         HostileRow rows[ATTACK_KINDS];
 } HostileReport;
 
-void hostile_report_add(HostileReport *report, const HostilePlan *plan,
-                        const HostileOutcome outcomes[static ATTACK_KINDS]);
+/* `outcome` NULL: the round failed. */
+void hostile_report_add(HostileReport *report, AttackKind kind, const HostileOutcome *outcome);
 
 /* Prints all brokers' figures, attack by attack, and says what is met. Returns how many of
  * ringbus's requirements are not. */

@@ -48,6 +48,8 @@ static uint64_t resident_bound_kib(const HostilePlan *plan, AttackKind kind)
 {
         uint64_t queue_kib = plan->broker.queue_max / 1024;
 
+        if (broker_kind(plan->broker.daemon) == BROKER_DBUS_BROKER) /* a quota for each user */
+                return queue_kib * BROKER_QUOTA_QUEUES + SLACK_KIB;
         if (kind == ATTACK_HALVES)
                 return (uint64_t)plan->n_halves * 2 * HALF_KIB + SLACK_KIB;
         if (kind == ATTACK_HOARD)
@@ -153,9 +155,10 @@ static int run_attack(Round *round, AttackKind kind)
         return broker_is_alive(&round->broker) ? 0 : -1;
 }
 
-int hostile_run(const HostilePlan *plan, HostileOutcome ret_outcomes[static ATTACK_KINDS])
+int hostile_run(const HostilePlan *plan, AttackKind kind, HostileOutcome *ret_outcome)
 {
-        Round round = {.plan = plan};
+        HostileOutcome outcome = {0};
+        Round round = {.plan = plan, .bystanders = {.fd = -1}, .outcome = &outcome};
         int r;
 
         if (broker_start(&round.broker, &plan->broker) < 0)
@@ -166,15 +169,13 @@ int hostile_run(const HostilePlan *plan, HostileOutcome ret_outcomes[static ATTA
         /* The first fd costs what all later ones do not. */
         if (r == 0)
                 (void)bystanders_pass_fd(&round.bystanders, PASS_FD_AFTER_MS);
-        for (AttackKind kind = 0; r == 0 && kind < ATTACK_KINDS; kind++) {
-                ret_outcomes[kind] = (HostileOutcome){0};
-                round.outcome = &ret_outcomes[kind];
-                if (plan->attacks[kind])
-                        r = run_attack(&round, kind);
-        }
+        if (r == 0)
+                r = run_attack(&round, kind);
         bystanders_close(&round.bystanders);
         pair_stop(&round.pair);
         if (broker_stop(&round.broker) < 0)
                 r = -1;
+        if (r == 0)
+                *ret_outcome = outcome;
         return r;
 }

@@ -3,8 +3,8 @@
 #define RINGBUS_BENCH_LOAD_HOSTILE_RUN_H
 
 /*
- * One round of bench_hostile: a broker, an unrelated pair and bystanders; quiet, then an attack,
- * for each kind of attack.
+ * One round of bench_hostile for one kind of attack: a fresh broker, an unrelated pair and
+ * bystanders; quiet, then the attack, then what is left of it.
  */
 
 #include "bench/load/attack.h"
@@ -13,8 +13,7 @@
 
 typedef struct HostilePlan {
         BrokerOptions broker;
-        bool attacks[ATTACK_KINDS]; /* which */
-        unsigned measure_ms;        /* of each condition */
+        unsigned measure_ms; /* of each condition */
         unsigned n_flooders;
         unsigned n_halves;
         unsigned n_hoards;
@@ -34,8 +33,8 @@ typedef struct HostileOutcome {
         unsigned n_lost;                      /* bystanders that were closed */
 } HostileOutcome;
 
-/* Runs all attacks of the plan on one broker. 0, or -1 after saying on stderr what was wrong: the
- * broker or the pair failed. */
-int hostile_run(const HostilePlan *plan, HostileOutcome ret_outcomes[static ATTACK_KINDS]);
+/* 0, or -1 after saying on stderr what was wrong: the broker ended, or it closed or forgot the pair
+ * or the attackers could not begin. */
+int hostile_run(const HostilePlan *plan, AttackKind kind, HostileOutcome *ret_outcome);
 
 #endif
