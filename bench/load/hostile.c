@@ -35,8 +35,8 @@ static const char usage_rest[] =
         "  --repeat=N      repetitions (default 5)\n"
         "  --flooders=N    connections of an attacker that send at full rate (default 2)\n"
         "  --halves=N      clients of 'halves' (default 1000)\n"
-        "  --hoards=N      clients of 'hoard' that never read (default 300)\n"
-        "  --nofile=N      the broker's RLIMIT_NOFILE during 'hoard' (default 4096): the kernel\n"
+        "  --hoards=N      clients of 'hoard' that never read (default 800)\n"
+        "  --nofile=N      the broker's RLIMIT_NOFILE during 'hoard' (default 12000): the kernel\n"
         "                  refuses to send more fds than that which nobody has received yet\n"
         "  --queue=MIB     max_outgoing_bytes and max_incoming_bytes (default 16)\n"
         "  --help          print this\n"
@@ -224,7 +224,7 @@ int main(int argc, char **argv)
                 .seconds = 2,
                 .queue_mib = 16,
                 .plan = {
-                        .n_flooders = 2, .n_halves = 1000, .n_hoards = 300, .rlimit_nofile = 4096}};
+                        .n_flooders = 2, .n_halves = 1000, .n_hoards = 800, .rlimit_nofile = 12000}};
         unsigned n_missed;
         int r;
 
