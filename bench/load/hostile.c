@@ -219,12 +219,13 @@ static void run_attack(Options *options, AttackKind kind, unsigned number)
 
 int main(int argc, char **argv)
 {
-        static Options options = {
-                .repeat = 5,
-                .seconds = 2,
-                .queue_mib = 16,
-                .plan = {
-                        .n_flooders = 2, .n_halves = 1000, .n_hoards = 800, .rlimit_nofile = 12000}};
+        static Options options = {.repeat = 5,
+                                  .seconds = 2,
+                                  .queue_mib = 16,
+                                  .plan = {.n_flooders = 2,
+                                           .n_halves = 1000,
+                                           .n_hoards = 800,
+                                           .rlimit_nofile = 12000}};
         unsigned n_missed;
         int r;
 

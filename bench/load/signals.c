@@ -179,7 +179,8 @@ static int parse(int argc, char **argv, Options *options)
         }
         if (option == -1 && optind == argc && options->n_daemons + !!options->timed > 0)
                 return 0;
-        fputs("bench_signals: --daemon=BIN is needed; see bench_signals --help\n", stderr);
+        fputs("usage: bench_signals --daemon=BIN... [OPTION...]; see bench_signals --help\n",
+              stderr);
         return -1;
 }
 
