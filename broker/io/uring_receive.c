@@ -256,6 +256,9 @@ void uring_receive_complete(Io *io, const struct io_uring_cqe *cqe)
                 return;
         }
         backend_push_data(io, slot, buffer, size, false);
+        /* The end is past as an event: see watch_hangup(). */
+        if (more && slot->hung_up && !slot->into && !slot->cancel)
+                uring_receive_stop(io, slot);
         /* A multishot may end for reasons of the kernel's, such as a full completion queue. */
         if (!more)
                 backend_make_wait(io, slot);

@@ -66,6 +66,33 @@ static void test_io_stop_then_hang_up_is_reported(void **state)
         }
 }
 
+/* Messages with fds take a buffer each. A receive that has run out of buffers goes on when there
+ * are some again; if it then waits for an event, that of the end is past. */
+static void test_io_stop_then_the_end_behind_more_than_the_buffers_hold(void **state)
+{
+        enum { N = 100, BUFFERS_MAX = 40 };
+        Fixture *fixture = *state;
+
+        for (unsigned n = 1; n <= N; n++) {
+                fixture_resize(fixture, 1 + n % BUFFERS_MAX);
+                Link *link = link_new(fixture, 1);
+
+                fixture_turn(fixture, 0);
+                io_stop(fixture->io, &link->socket);
+                FIXTURE_UNTIL(fixture, link->n_ended == 1);
+                for (unsigned i = 0; i < n; i++)
+                        link_write_fds(link, "x", 1, 1);
+                close(link->far);
+                link->far = -1;
+                FIXTURE_UNTIL(fixture, link->n_hung_up > 0);
+                io_receive(fixture->io, &link->socket);
+                FIXTURE_UNTIL(fixture, link->n_ended == 2);
+                assert_int_equal(link->error, -EPIPE);
+                assert_int_equal(link->size, n);
+                link_free(fixture, link);
+        }
+}
+
 static void test_io_stop_before_the_first_wait_ends(void **state)
 {
         Fixture *fixture = *state;
@@ -244,6 +271,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 FIXTURE_TEST(test_io_stop_idle_socket_ends_without_data),
                 FIXTURE_TEST(test_io_stop_then_hang_up_is_reported),
+                FIXTURE_TEST(test_io_stop_then_the_end_behind_more_than_the_buffers_hold),
                 FIXTURE_TEST(test_io_stop_before_the_first_wait_ends),
                 FIXTURE_TEST(test_io_stop_after_the_end_gives_one_end_only),
                 FIXTURE_TEST(test_io_stop_and_restart_in_a_stream_loses_no_byte),
