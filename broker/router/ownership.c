@@ -212,10 +212,11 @@ static uint32_t ownership_apply_request(Change *change, Step *step, uint32_t fla
  * registry is looked at once before: what it may grow by until the change begins is little. */
 static void ownership_reserve(const Change *change, Text text)
 {
-        unsigned n = change->me->n_owners;
         const Name *name;
+        unsigned n;
 
         lock_acquire(&change->names->lock);
+        n = change->me->n_owners; /* others take names away */
         name = names_find(change->names, text);
         if (name) {
                 unsigned n_seen = 0;
