@@ -162,7 +162,7 @@ static void write_mixed(const MatchingAim *aim, unsigned i, char *text)
         writes[i % ARRAY_SIZE(writes)](aim, i, text);
 }
 
-/* Hostile sets. Whoever writes them knows the signal and tries to be looked at. */
+/* Hostile sets. */
 
 static uint64_t mix(uint64_t x) /* splitmix64 */
 {
@@ -178,20 +178,23 @@ static unsigned below(uint64_t *state, unsigned n)
         return (unsigned)((*state >> 33) % n);
 }
 
-static void add_hostile_arg(const MatchingAim *aim, uint64_t *state, unsigned index, unsigned i,
+/* How often a value of an argument is the signal's: one time in so many. */
+enum { RARELY = 1000, OFTEN = 4 };
+
+static void add_hostile_arg(const MatchingAim *aim, uint64_t *state, unsigned index, unsigned odds,
                             char *text)
 {
         char value[VALUE_MAX];
 
         write_arg(aim->signal->kind, index, value);
-        if (below(state, 4) > 0) /* a wrong value, now and then a popular one */
-                snprintf(value, sizeof(value), "/wrong/%u", below(state, 8) ? i : 1);
+        if (below(state, odds) > 0)
+                snprintf(value, sizeof(value), "/value/of/wrong%u", below(state, 100));
         add(text, ",arg%u%s='%s'", index, below(state, 3) ? "" : "path", value);
 }
 
 /* Any number of keys that match, several depths of namespaces, up to three arguments, and a last
  * one that does not match. */
-static void add_hostile_shape(const MatchingAim *aim, unsigned i, char *text)
+static void add_hostile_shape(const MatchingAim *aim, unsigned i, unsigned odds, char *text)
 {
         uint64_t state = mix(i);
         char value[VALUE_MAX];
@@ -210,11 +213,12 @@ static void add_hostile_shape(const MatchingAim *aim, unsigned i, char *text)
                 write_elements('.', 1 + below(&state, RICH_DEPTH), below(&state, 2), value);
                 add(text, ",arg0namespace='%s'", value);
         }
-        for (unsigned n = below(&state, 3); n > 0 && index < 60; n--) {
+        for (unsigned n = below(&state, 3); n > 0 && index < 42; n--) {
                 index += 1 + below(&state, 20);
-                add_hostile_arg(aim, &state, index, i, text);
+                add_hostile_arg(aim, &state, index, odds, text);
         }
-        add(text, ",arg%u='wrong%u'", 61 + below(&state, 3), below(&state, 4) ? i : 1);
+        add(text, ",arg%u='wrong%u'", index + 1 + below(&state, 63 - index),
+            below(&state, 4) ? i : 1);
 }
 
 static void write_shapes(const MatchingAim *aim, unsigned i, char *text)
@@ -222,7 +226,16 @@ static void write_shapes(const MatchingAim *aim, unsigned i, char *text)
         if (i == 0)
                 write_arg0(aim, 0, text);
         else
-                add_hostile_shape(aim, i, text);
+                add_hostile_shape(aim, i, RARELY, text);
+}
+
+/* Written by somebody who knows the signal. */
+static void write_aimed(const MatchingAim *aim, unsigned i, char *text)
+{
+        if (i == 0)
+                write_arg0(aim, 0, text);
+        else
+                add_hostile_shape(aim, i, OFTEN, text);
 }
 
 /* Every argument number below every prefix of the signal's path. */
@@ -299,6 +312,7 @@ static const MatchingSet sets[] = {
         {.name = "names", .hostile = true, .owns_names = true, .write = write_names},
         {.name = "names_member", .hostile = true, .owns_names = true, .write = write_names_member},
         {.name = "names_arg0", .hostile = true, .owns_names = true, .write = write_names_arg0},
+        {.name = "aimed", .hostile = true, .write = write_aimed},
         {.name = "names_all", .hostile = true, .owns_names = true, .write = write_names_all},
         {.name = NULL},
 };

@@ -83,11 +83,14 @@ static int matches_choose_place(Matches *matches, Pool *pool, const MatchEntry *
 /* Into a group, or into the one for its name below that. */
 static int matches_place(Matches *matches, Pool *pool, MatchEntry *entry, MatchesPlace *place)
 {
+        const unsigned n_max = place->shape ? MATCHES_CROWD_NAMED : MATCHES_CROWD_LOOSE;
         MatchGroup *group = matches_make_group(matches, pool, place, NULL, entry);
+
+        const uint64_t hash = place->hash;
 
         if (!group)
                 return -ENOMEM;
-        if (entry->name && group->n_checked >= MATCHES_CROWD) {
+        if (entry->name && group->n_checked >= n_max) {
                 place->hash = hash_mix(place->hash, entry->name->node.hash);
                 group = matches_make_group(matches, pool, place, group, entry);
         }
@@ -97,7 +100,7 @@ static int matches_place(Matches *matches, Pool *pool, MatchEntry *entry, Matche
         entry->key = place->key;
         entry->check = CHECK_ALL;
         if (!place->shape)
-                matches_count_key(matches, place->key, true);
+                matches_count_key(matches, place->key, hash, true);
         else if (entry->name || entry->n_args > (entry->fixed_arg >= 0 ? 1 : 0))
                 entry->check = CHECK_REST;
         else
@@ -185,7 +188,7 @@ static void matches_unindex(Matches *matches, MatchEntry *entry)
                 group->n_checked--;
         matches_drop_group(matches, group);
         if (!shape) {
-                matches_count_key(matches, entry->key, false);
+                matches_count_key(matches, entry->key, 0, false);
                 return;
         }
         shape->n_entries--;

@@ -35,8 +35,10 @@ typedef struct MatchShape MatchShape;
 typedef struct Name Name;
 
 enum {
-        MATCHES_SHAPES_MAX = 8, /* of one interface */
-        MATCHES_CROWD = 8,      /* members of a group with something left to check */
+        MATCHES_SHAPES_MAX = 8,   /* of one interface */
+        MATCHES_CROWD = 4,        /* members of a group with something left to check, and those */
+        MATCHES_CROWD_NAMED = 2,  /* that come first, before others are told apart by sender, */
+        MATCHES_CROWD_LOOSE = 64, /* the same for loose rules */
         MATCHES_DEPTH_MAX =
                 512, /* elements of a path_namespace or arg0namespace: 1024 bytes hold no more */
         MATCHES_ARGS_UNREAD = 255,
@@ -45,10 +47,11 @@ enum {
 
 /* Which keys loose rules are found by. `n`: inside the turn; the rest is for readers. */
 typedef struct MatchesLoose {
-        uint32_t n[MATCHES_KEY_WORDS * 64]; /* rules by key */
-        Tally bits[MATCHES_KEY_WORDS];      /* the keys that are in use */
-        Tally words;                        /* the words that are not 0 */
-        Cell path_groups[64];               /* MatchGroup found by argNpath, by N */
+        uint32_t n[MATCHES_KEY_WORDS * 64];    /* rules by key */
+        Tally bits[MATCHES_KEY_WORDS];         /* the keys that are in use */
+        Tally filters[MATCHES_KEY_WORDS * 64]; /* of each key: which bits its hashes may have */
+        Tally words;                           /* the words that are not 0 */
+        Cell path_groups[64];                  /* MatchGroup found by argNpath, by N */
 } MatchesLoose;
 
 typedef struct Matches {

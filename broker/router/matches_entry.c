@@ -330,3 +330,15 @@ bool matches_entry_same_values(const MatchEntry *a, const MatchEntry *b)
                text_equal(matches_entry_text(a, a->args[a->fixed_arg].value),
                           matches_entry_text(b, b->args[b->fixed_arg].value));
 }
+
+bool matches_entry_is_alike(const MatchEntry *a, const MatchEntry *b)
+{
+        if (a->n_args != b->n_args || a->name != b->name || !matches_entry_same_values(a, b))
+                return false;
+        for (unsigned i = 0; i < a->n_args; i++)
+                if (a->args[i].index != b->args[i].index || a->args[i].kind != b->args[i].kind ||
+                    !text_equal(matches_entry_text(a, a->args[i].value),
+                                matches_entry_text(b, b->args[i].value)))
+                        return false;
+        return true;
+}

@@ -37,27 +37,37 @@ int matches_key_path_arg(uint16_t key)
         return key >= KEY_ARG_PATH && key < KEY_PATH_NAMESPACE ? key - KEY_ARG_PATH : -1;
 }
 
+/* Prefixes are shared by so many more messages than other values: a guess. */
+enum { KEY_COMMONNESS = 64 };
+
 /* A choice of key under way: the keys come in the order of how few messages have each. */
 typedef struct KeyChoice {
         const Matches *matches;
+        const MatchEntry *entry;
         uint16_t key;
         uint64_t hash;
-        uint32_t n; /* others that are found by it; UINT32_MAX: there is no choice yet */
+        uint64_t n; /* unlike rules that are found by it, weighed; UINT64_MAX: no choice yet */
 } KeyChoice;
 
 static void matches_offer_key(KeyChoice *choice, unsigned key, uint64_t value)
 {
         const uint64_t hash = matches_key_hash(key, value);
         const MatchGroup *group;
+        const MatchEntry *first;
+        uint64_t n;
 
-        if (choice->n < MATCHES_CROWD)
+        if (choice->n == 0)
                 return;
         group = matches_find_group(choice->matches, hash, NULL, NULL);
-        if (group && group->n_entries >= choice->n)
+        first = group ? cell_get(&group->entries) : NULL;
+        n = !first || matches_entry_is_alike(first, choice->entry) ? 0 : group->n_entries;
+        if (key >= KEY_ARG_PATH)
+                n = (n + 1) * KEY_COMMONNESS;
+        if (n >= choice->n)
                 return;
         choice->key = (uint16_t)key;
         choice->hash = hash;
-        choice->n = group ? group->n_entries : 0;
+        choice->n = n;
 }
 
 static uint64_t matches_last_element(Text text, char separator, unsigned *ret_depth)
@@ -153,7 +163,7 @@ static void matches_offer_fields(KeyChoice *choice, const MatchEntry *entry)
 bool matches_choose_key(const Matches *matches, const MatchEntry *entry, bool only_good,
                         uint16_t *ret_key, uint64_t *ret_hash)
 {
-        KeyChoice choice = {.matches = matches, .n = UINT32_MAX};
+        KeyChoice choice = {.matches = matches, .entry = entry, .n = UINT64_MAX};
         Text sender = matches_entry_text(entry, entry->sender);
 
         matches_offer_args(&choice, entry, MATCHRULE_ARG_EXACT);
@@ -162,23 +172,35 @@ bool matches_choose_key(const Matches *matches, const MatchEntry *entry, bool on
                 matches_offer_key(&choice, KEY_SENDER, hash_text(sender));
         matches_offer_args(&choice, entry, MATCHRULE_ARG_NAMESPACE);
         matches_offer_args(&choice, entry, MATCHRULE_ARG_PATH);
-        if (choice.n == UINT32_MAX && !only_good)
+        if (choice.n == UINT64_MAX && !only_good)
                 matches_offer_fields(&choice, entry);
-        if (choice.n == UINT32_MAX)
+        if (choice.n == UINT64_MAX)
                 return false;
         *ret_key = choice.key;
         *ret_hash = choice.hash;
         return true;
 }
 
-void matches_count_key(Matches *matches, uint16_t key, bool in)
+/* One bit of 64, by the hash's end that the tables do not use. */
+static uint64_t matches_filter_bit(uint64_t hash)
+{
+        return UINT64_C(1) << (hash >> 58);
+}
+
+void matches_count_key(Matches *matches, uint16_t key, uint64_t hash, bool in)
 {
         MatchesLoose *loose = &matches->loose;
+        uint64_t filter = tally_read(&loose->filters[key]);
         const unsigned word = key / 64;
         const uint64_t bit = UINT64_C(1) << key % 64;
         uint64_t bits = tally_read(&loose->bits[word]), words = tally_read(&loose->words);
 
         loose->n[key] += in ? 1 : UINT32_MAX;
+        if (in)
+                filter |= matches_filter_bit(hash);
+        else if (loose->n[key] == 0)
+                filter = 0;
+        tally_set(&loose->filters[key], filter);
         bits = loose->n[key] > 0 ? bits | bit : bits & ~bit;
         words = bits ? words | UINT64_C(1) << word : words & ~(UINT64_C(1) << word);
         tally_set(&loose->bits[word], bits);
@@ -189,7 +211,10 @@ void matches_count_key(Matches *matches, uint16_t key, bool in)
 
 static void matches_ask(const MatchLookup *lookup, unsigned key, uint64_t value)
 {
-        matches_probe(lookup, NULL, matches_key_hash(key, value));
+        const uint64_t hash = matches_key_hash(key, value);
+
+        if (tally_read(&lookup->matches->loose.filters[key]) & matches_filter_bit(hash))
+                matches_probe(lookup, NULL, hash);
 }
 
 static void matches_ask_fields(const MatchLookup *lookup, unsigned key)

@@ -169,15 +169,16 @@ MatchGroup *matches_find_group(const Matches *matches, uint64_t hash, const Matc
                                const MatchEntry *like);
 
 /*
- * The key by which an entry is to be found when no shape fixes it, and its hash: the first that few
- * others use, else the one that fewest do. `only_good`: false if there is nothing but interface and
+ * The key by which an entry is to be found when no shape fixes it, and its hash: the one by which
+ * fewest unlike rules are found. `only_good`: false if there is nothing but interface and
  * member. Inside the turn.
  */
 bool matches_choose_key(const Matches *matches, const MatchEntry *entry, bool only_good,
                         uint16_t *ret_key, uint64_t *ret_hash);
 
-/* Counts an entry in or out that is found by its key. Inside the turn. */
-void matches_count_key(Matches *matches, uint16_t key, bool in);
+/* Counts an entry in or out that is found by its key; `hash` is that of its group, or of the one
+ * above. Inside the turn. */
+void matches_count_key(Matches *matches, uint16_t key, uint64_t hash, bool in);
 
 /* The N of a key that is an argNpath, or -1. */
 int matches_key_path_arg(uint16_t key);
@@ -196,6 +197,9 @@ uint64_t matches_entry_hash(const MatchEntry *entry, const MatchesSignature *sig
 
 /* Whether two entries of one signature fix the same values. */
 bool matches_entry_same_values(const MatchEntry *a, const MatchEntry *b);
+
+/* Whether two entries, perhaps of different endpoints, match the same broadcasts. */
+bool matches_entry_is_alike(const MatchEntry *a, const MatchEntry *b);
 
 /* A look-up under way. */
 typedef struct MatchLookup {
