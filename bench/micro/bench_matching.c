@@ -158,7 +158,8 @@ static void add_cases(void)
                 add_find_cases(set, MATCHING_RICH);
         }
         add_memory_case(matching_rules_find("desktop"));
-        add_memory_case(matching_rules_find("arg0"));
+        add_memory_case(matching_rules_find("mixed"));
+        add_memory_case(matching_rules_find("sender_name"));
         add_memory_case(matching_rules_find("shapes"));
 }
 

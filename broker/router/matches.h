@@ -35,10 +35,12 @@ typedef struct MatchShape MatchShape;
 typedef struct Name Name;
 
 enum {
-        MATCHES_SHAPES_MAX = 8,   /* of one interface */
-        MATCHES_CROWD = 4,        /* members of a group with something left to check, and those */
-        MATCHES_CROWD_NAMED = 2,  /* that come first, before others are told apart by sender, */
-        MATCHES_CROWD_LOOSE = 64, /* the same for loose rules */
+        MATCHES_SHAPES_MAX = 8, /* of one interface */
+        /* Members of one group: with something left to check, before others become loose; */
+        MATCHES_CROWD = 4,
+        /* before those with a well-known sender form groups below it; the same for loose ones */
+        MATCHES_CROWD_NAMED = 1,
+        MATCHES_CROWD_LOOSE = 64,
         MATCHES_DEPTH_MAX =
                 512, /* elements of a path_namespace or arg0namespace: 1024 bytes hold no more */
         MATCHES_ARGS_UNREAD = 255,

@@ -62,13 +62,38 @@ static bool matches_entry_holds(const MatchEntry *entry, MatchQuery *query)
         return false;
 }
 
-/* The groups below one, by those of the sender's names that are watched. */
+/* One of the groups below another: all its rules ask for the same name. */
+static void matches_probe_listed(const MatchLookup *lookup, const MatchListedGroup *listed)
+{
+        const MatchEntry *first = cell_get(&listed->group.entries);
+
+        if (first && matches_query_is_from(lookup->query, first->name))
+                matches_probe_group(lookup, &listed->group);
+}
+
+/* So few names are looked up without asking whether there are fewer groups. */
+enum { FEW_NAMES = 4 };
+
+/* The groups below one: by those of the sender's names that are watched, or one by one, whichever
+ * are fewer: it goes along both until one ends. */
 static void matches_probe_below(const MatchLookup *lookup, const MatchGroup *group)
 {
         const Endpoint *sender = lookup->query->sender;
         const NameSet *set = sender ? cell_get(&sender->names) : NULL;
+        const unsigned n_names = set ? set->n_watched : 0;
+        const MatchListedGroup *listed = cell_get(&group->below);
+        unsigned n = 0;
 
-        for (unsigned i = 0; set && i < set->n_watched; i++)
+        while (listed && n_names > FEW_NAMES && n < n_names) {
+                listed = cell_get(&listed->next);
+                n++;
+        }
+        if (!listed) {
+                for (listed = cell_get(&group->below); listed; listed = cell_get(&listed->next))
+                        matches_probe_listed(lookup, listed);
+                return;
+        }
+        for (unsigned i = 0; i < n_names; i++)
                 matches_probe(lookup, group->shape,
                               hash_mix(group->node.hash, set->items[i]->node.hash));
 }
@@ -81,7 +106,7 @@ void matches_probe_group(const MatchLookup *lookup, const MatchGroup *group)
                 if (!matches_is_target(lookup->thread, entry->endpoint) &&
                     matches_entry_holds(entry, lookup->query))
                         matches_add_target(lookup->thread, entry->endpoint);
-        if (tally_read(&group->n_below) > 0)
+        if (cell_get(&group->below))
                 matches_probe_below(lookup, group);
 }
 

@@ -59,10 +59,10 @@ static void matches_free_group(Retired *retired)
         pool_free(NULL, CONTAINER_OF(retired, MatchGroup, retired), sizeof(MatchGroup));
 }
 
-static void matches_free_path_group(Retired *retired)
+static void matches_free_listed_group(Retired *retired)
 {
-        pool_free(NULL, CONTAINER_OF(retired, MatchPathGroup, group.retired),
-                  sizeof(MatchPathGroup));
+        pool_free(NULL, CONTAINER_OF(retired, MatchListedGroup, group.retired),
+                  sizeof(MatchListedGroup));
 }
 
 static MatchShape *matches_find_shape(const MatchInterface *interface,
@@ -132,33 +132,43 @@ MatchGroup *matches_find_group(const Matches *matches, uint64_t hash, const Matc
         return NULL;
 }
 
-static void matches_link_path_group(Matches *matches, MatchPathGroup *group)
+static void matches_list_group(MatchListedGroup *group, Cell *head)
 {
-        Cell *head = &matches->loose.path_groups[group->index];
-        MatchPathGroup *first = cell_get(head);
+        MatchListedGroup *first = cell_get(head);
 
+        group->group.is_listed = true;
+        group->head = head;
         cell_init(&group->next, first);
         if (first)
                 first->previous = group;
         cell_publish(head, group);
 }
 
-static void matches_unlink_path_group(Matches *matches, MatchPathGroup *group)
+static void matches_unlist_group(MatchListedGroup *group)
 {
-        MatchPathGroup *next = cell_get(&group->next);
-        Cell *head = &matches->loose.path_groups[group->index];
+        MatchListedGroup *next = cell_get(&group->next);
 
         if (next)
                 next->previous = group->previous;
-        cell_publish(group->previous ? &group->previous->next : head, next);
+        cell_publish(group->previous ? &group->previous->next : group->head, next);
+}
+
+/* The list that the place's group is to be in, or NULL. */
+static Cell *matches_list_of(Matches *matches, const MatchesPlace *place, MatchGroup *above)
+{
+        int index = place->shape ? -1 : matches_key_path_arg(place->key);
+
+        if (above)
+                return &above->below;
+        return index >= 0 ? &matches->loose.path_groups[index] : NULL;
 }
 
 MatchGroup *matches_make_group(Matches *matches, Pool *pool, const MatchesPlace *place,
                                MatchGroup *above, const MatchEntry *entry)
 {
         MatchGroup *group = matches_find_group(matches, place->hash, place->shape, entry);
-        const int index = place->shape || above ? -1 : matches_key_path_arg(place->key);
-        size_t size = index >= 0 ? sizeof(MatchPathGroup) : sizeof(MatchGroup);
+        Cell *head = matches_list_of(matches, place, above);
+        const size_t size = head ? sizeof(MatchListedGroup) : sizeof(MatchGroup);
 
         if (group)
                 return group;
@@ -167,40 +177,27 @@ MatchGroup *matches_make_group(Matches *matches, Pool *pool, const MatchesPlace 
                 return NULL;
         memset(group, 0, size);
         cell_init(&group->entries, NULL);
+        cell_init(&group->below, NULL);
         group->shape = place->shape;
         group->above = above;
-        if (above)
-                tally_add(&above->n_below, 1);
-        if (index >= 0) {
-                MatchPathGroup *path_group = CONTAINER_OF(group, MatchPathGroup, group);
-
-                group->is_path_group = true;
-                path_group->index = (unsigned)index;
-                matches_link_path_group(matches, path_group);
-        }
+        if (head)
+                matches_list_group(CONTAINER_OF(group, MatchListedGroup, group), head);
         table_insert(&matches->groups, &group->node, place->hash);
         return group;
 }
 
-static void matches_retire_group(Matches *matches, MatchGroup *group)
-{
-        table_remove(&matches->groups, &group->node);
-        if (group->is_path_group) {
-                matches_unlink_path_group(matches, CONTAINER_OF(group, MatchPathGroup, group));
-                qsbr_retire(matches->qsbr, &group->retired, matches_free_path_group);
-        } else {
-                qsbr_retire(matches->qsbr, &group->retired, matches_free_group);
-        }
-}
-
 void matches_drop_group(Matches *matches, MatchGroup *group)
 {
-        while (group && !cell_get(&group->entries) && tally_read(&group->n_below) == 0) {
+        while (group && !cell_get(&group->entries) && !cell_get(&group->below)) {
                 MatchGroup *above = group->above;
 
-                if (above)
-                        tally_set(&above->n_below, tally_read(&above->n_below) - 1);
-                matches_retire_group(matches, group);
+                table_remove(&matches->groups, &group->node);
+                if (group->is_listed) {
+                        matches_unlist_group(CONTAINER_OF(group, MatchListedGroup, group));
+                        qsbr_retire(matches->qsbr, &group->retired, matches_free_listed_group);
+                } else {
+                        qsbr_retire(matches->qsbr, &group->retired, matches_free_group);
+                }
                 group = above;
         }
 }

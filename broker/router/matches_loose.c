@@ -278,7 +278,7 @@ static void matches_ask_path_arg(const MatchLookup *lookup, unsigned index, Text
         size_t at = 0;
 
         if (is_folder) {
-                for (const MatchPathGroup *group = cell_get(groups); group;
+                for (const MatchListedGroup *group = cell_get(groups); group;
                      group = cell_get(&group->next))
                         matches_probe_group(lookup, &group->group);
                 return;

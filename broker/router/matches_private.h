@@ -52,26 +52,30 @@ struct MatchGroup {
         TableNode node;
         Cell entries;      /* MatchEntry, newest first; NULL: all that are left are below */
         MatchShape *shape; /* NULL: loose */
-        Tally n_below;     /* groups below it */
+        Cell below;        /* MatchListedGroup: groups below it; NULL: none */
         union {
                 Retired retired;
                 struct { /* inside the turn */
                         MatchGroup *above;
                         uint32_t n_entries;
                         uint32_t n_checked : 31; /* entries with something left to check */
-                        uint32_t is_path_group : 1;
+                        uint32_t is_listed : 1;
                 };
         };
 };
 
-/* A group of loose rules that are found by argNpath: an argument that ends in '/' concerns rules
- * for whatever is below it, which no hash finds. */
-typedef struct MatchPathGroup {
+/*
+ * A group in a list: below another, or of loose rules that are found by argNpath. The first,
+ * because a sender may have more names than there are groups; the second, because an argument that
+ * ends in
+ * '/' concerns rules for whatever is below it, which no hash finds.
+ */
+typedef struct MatchListedGroup {
         MatchGroup group;
-        Cell next; /* MatchPathGroup with the same N */
-        struct MatchPathGroup *previous;
-        unsigned index; /* N */
-} MatchPathGroup;
+        Cell next; /* MatchListedGroup */
+        struct MatchListedGroup *previous;
+        Cell *head; /* MatchGroup.below or MatchesLoose.path_groups */
+} MatchListedGroup;
 
 /* Offset and size of a value in an entry's text area; size 0 with offset 0: absent. */
 typedef struct MatchesValue {
@@ -222,6 +226,10 @@ bool matches_query_has_values(MatchQuery *query, const MatchEntry *entry);
 
 /* Whether what the shape does not fix holds as well. */
 bool matches_query_has_rest(MatchQuery *query, const MatchEntry *entry);
+
+/* Whether the sender is the name's primary owner: by the name's word and not by the sender's names,
+ * of which there may be thousands. */
+bool matches_query_is_from(const MatchQuery *query, const Name *name);
 
 /* The whole rule, literally, as for eavesdroppers (destination included). */
 bool matches_query_satisfies(MatchQuery *query, const MatchEntry *entry);

@@ -166,9 +166,9 @@ bool matches_query_has_values(MatchQuery *query, const MatchEntry *entry)
                 matches_query_has_arg(query, entry, &entry->args[entry->fixed_arg]));
 }
 
-/* By the name's entry and not by the sender's names, of which there may be thousands. Inside the
- * turn there is no mark but in a step that changes the name, and there the bus is the sender. */
-static bool matches_query_is_from(const MatchQuery *query, const Name *name)
+/* Inside the turn there is no mark but in a step that changes the name, and there the bus is the
+ * sender. */
+bool matches_query_is_from(const MatchQuery *query, const Name *name)
 {
         bool marked;
 
