@@ -6,44 +6,12 @@
 
 #include "broker/base/hash.h"
 #include "broker/router/matches_private.h"
+#include "broker/router/names.h"
 #include "broker/router/router.h"
-
-static MatchInterface *matches_new_interface(Pool *pool, Text text)
-{
-        size_t size = sizeof(MatchInterface) + text.size;
-        MatchInterface *interface = pool_alloc(pool, size);
-
-        if (!interface)
-                return NULL;
-        memset(interface, 0, sizeof(*interface));
-        cell_init(&interface->shapes, NULL);
-        interface->hash = text_present(text) ? hash_text(text) : 1;
-        interface->size = (uint32_t)text.size;
-        if (text.size > 0)
-                memcpy(interface->text, text.data, text.size);
-        return interface;
-}
-
-static void matches_free_interface(Retired *retired)
-{
-        MatchInterface *interface = CONTAINER_OF(retired, MatchInterface, retired);
-
-        pool_free(NULL, interface, sizeof(*interface) + interface->size);
-}
-
-static void matches_free_shape(Retired *retired)
-{
-        pool_free(NULL, CONTAINER_OF(retired, MatchShape, retired), sizeof(MatchShape));
-}
-
-static void matches_free_group(Retired *retired)
-{
-        pool_free(NULL, CONTAINER_OF(retired, MatchGroup, retired), sizeof(MatchGroup));
-}
 
 static void matches_free_retired_entry(Retired *retired)
 {
-        matches_free_entry(NULL, CONTAINER_OF(retired, MatchEntry, retired));
+        matches_free_entry(CONTAINER_OF(retired, MatchEntry, retired));
 }
 
 int matches_init(Matches *matches, Pool *pool, Qsbr *qsbr)
@@ -58,9 +26,10 @@ int matches_init(Matches *matches, Pool *pool, Qsbr *qsbr)
         r = table_init(&matches->entries, qsbr);
         if (r < 0)
                 return r;
-        matches->any = matches_new_interface(pool, TEXT_NONE);
+        matches->any = matches_new_interface(pool, TEXT_NONE, 1);
         if (!matches->any)
                 return -ENOMEM;
+        memset(&matches->loose, 0, sizeof(matches->loose));
         list_init(&matches->eavesdroppers);
         matches->n_entries = 0;
         matches->qsbr = qsbr;
@@ -73,86 +42,7 @@ void matches_deinit(Matches *matches)
         table_deinit(&matches->groups);
         table_deinit(&matches->interfaces);
         table_deinit(&matches->entries);
-        matches_free_interface(&matches->any->retired);
-}
-
-static MatchShape *matches_find_shape(const MatchInterface *interface,
-                                      const MatchesSignature *signature)
-{
-        MatchShape *shape = cell_get(&interface->shapes);
-
-        while (shape && memcmp(&shape->signature, signature, sizeof(*signature)) != 0)
-                shape = cell_get(&shape->next);
-        return shape;
-}
-
-static MatchShape *matches_make_shape(Pool *pool, MatchInterface *interface,
-                                      const MatchesSignature *signature)
-{
-        MatchShape *shape = matches_find_shape(interface, signature);
-
-        if (shape)
-                return shape;
-        shape = pool_alloc(pool, sizeof(*shape));
-        if (!shape)
-                return NULL;
-        memset(shape, 0, sizeof(*shape));
-        shape->signature = *signature;
-        shape->seed = hash_mix(interface->hash, hash_bytes(signature, sizeof(*signature)));
-        cell_init(&shape->next, cell_get(&interface->shapes));
-        cell_publish(&interface->shapes, shape);
-        return shape;
-}
-
-static void matches_drop_shape(Matches *matches, MatchInterface *interface, MatchShape *shape)
-{
-        Cell *link = &interface->shapes;
-
-        if (shape->n_entries > 0)
-                return;
-        while (cell_get(link) != shape)
-                link = &((MatchShape *)cell_get(link))->next;
-        cell_publish(link, cell_get(&shape->next));
-        qsbr_retire(matches->qsbr, &shape->retired, matches_free_shape);
-        if (interface == matches->any || cell_get(&interface->shapes))
-                return;
-        table_remove(&matches->interfaces, &interface->node);
-        qsbr_retire(matches->qsbr, &interface->retired, matches_free_interface);
-}
-
-static MatchGroup *matches_find_group(const Matches *matches, uint64_t hash,
-                                      const MatchShape *shape, const MatchEntry *entry)
-{
-        TABLE_FOREACH_MATCH(&matches->groups, hash, cursor)
-        {
-                MatchGroup *group = CONTAINER_OF(cursor.node, MatchGroup, node);
-                MatchEntry *first = cell_get(&group->entries);
-
-                if (group->shape == shape && first && matches_entry_same_values(first, entry))
-                        return group;
-        }
-        return NULL;
-}
-
-/* The group for an entry, made if absent; NULL: out of memory, and nothing has changed but perhaps
- * an unused shape, which matches_drop_shape() removes. */
-static MatchGroup *matches_make_group(Matches *matches, Pool *pool, MatchInterface *interface,
-                                      MatchShape *shape, const MatchEntry *entry)
-{
-        uint64_t hash = matches_entry_hash(entry, &shape->signature, shape->seed);
-        MatchGroup *group = matches_find_group(matches, hash, shape, entry);
-
-        if (group)
-                return group;
-        group = pool_alloc(pool, sizeof(*group));
-        if (!group)
-                return NULL;
-        memset(group, 0, sizeof(*group));
-        cell_init(&group->entries, NULL);
-        group->shape = shape;
-        group->interface = interface;
-        table_insert(&matches->groups, &group->node, hash);
-        return group;
+        matches_free_any(matches);
 }
 
 /* Only broadcasts, which are signals without destination, are looked up in the index. */
@@ -162,34 +52,81 @@ static bool matches_can_match_broadcast(const MatchEntry *entry)
                entry->destination.offset == 0;
 }
 
-static int matches_index(Matches *matches, Pool *pool, MatchEntry *entry)
+/* By its shape, if there may be one more and its group is not crowded with such entries; else by a
+ * good key; else by its shape all the same; else by any key. 0 or -ENOMEM. */
+static int matches_choose_place(Matches *matches, Pool *pool, const MatchEntry *entry,
+                                MatchesPlace *ret_place)
 {
-        Text interface_text = matches_entry_text(entry, entry->interface);
-        MatchInterface *interface = matches->any;
+        const bool has_more_args = entry->n_args > (entry->fixed_arg >= 0 ? 1 : 0);
+        MatchesPlace place = {0};
         MatchesSignature signature;
-        MatchShape *shape;
-        MatchEntry *first;
+        const MatchGroup *group;
 
-        if (text_present(interface_text)) {
-                interface = matches_find_interface(matches, interface_text);
-                if (!interface) {
-                        interface = matches_new_interface(pool, interface_text);
-                        if (!interface)
-                                return -ENOMEM;
-                        table_insert(&matches->interfaces, &interface->node, interface->hash);
-                }
-        }
         memset(&signature, 0, sizeof(signature));
         matches_entry_signature(entry, &signature);
-        shape = matches_make_shape(pool, interface, &signature);
-        if (!shape)
-                return -ENOMEM; /* an interface without shapes is harmless and will be reused */
-        entry->group = matches_make_group(matches, pool, interface, shape, entry);
-        if (!entry->group) {
-                matches_drop_shape(matches, interface, shape);
+        place.shape = matches_make_shape(pool, entry->interface, &signature);
+        if (!place.shape && entry->interface->n_shapes < MATCHES_SHAPES_MAX)
                 return -ENOMEM;
+        if (place.shape) {
+                place.hash = matches_entry_hash(entry, &signature, place.shape->seed);
+                group = matches_find_group(matches, place.hash, place.shape, entry);
+                if (has_more_args && group && group->n_checked >= MATCHES_CROWD &&
+                    matches_choose_key(matches, entry, true, &place.key, &place.hash))
+                        place.shape = NULL;
+        } else {
+                matches_choose_key(matches, entry, false, &place.key, &place.hash);
         }
-        shape->n_entries++;
+        *ret_place = place;
+        return 0;
+}
+
+/* Into a group, or into the one for its name below that. */
+static int matches_place(Matches *matches, Pool *pool, MatchEntry *entry, MatchesPlace *place)
+{
+        const unsigned n_max = place->shape ? MATCHES_CROWD_NAMED : MATCHES_CROWD_LOOSE;
+        MatchGroup *group = matches_make_group(matches, pool, place, NULL, entry);
+
+        const uint64_t hash = place->hash;
+
+        if (!group)
+                return -ENOMEM;
+        if (entry->name && group->n_checked >= n_max) {
+                place->hash = hash_mix(place->hash, entry->name->node.hash);
+                group = matches_make_group(matches, pool, place, group, entry);
+        }
+        if (!group)
+                return -ENOMEM;
+        entry->group = group;
+        entry->key = place->key;
+        entry->check = CHECK_ALL;
+        if (!place->shape)
+                matches_count_key(matches, place->key, hash, true);
+        else if (entry->name || entry->n_args > (entry->fixed_arg >= 0 ? 1 : 0))
+                entry->check = CHECK_REST;
+        else
+                entry->check = CHECK_NOTHING;
+        return 0;
+}
+
+static int matches_index(Matches *matches, Pool *pool, MatchEntry *entry)
+{
+        MatchesPlace place;
+        MatchEntry *first;
+        int r = matches_choose_place(matches, pool, entry, &place);
+
+        if (r < 0)
+                return r;
+        r = matches_place(matches, pool, entry, &place);
+        if (r < 0) {
+                if (place.shape)
+                        matches_drop_shape(matches, place.shape);
+                return r;
+        }
+        if (place.shape)
+                place.shape->n_entries++;
+        entry->group->n_entries++;
+        if (entry->check != CHECK_NOTHING)
+                entry->group->n_checked++;
         first = cell_get(&entry->group->entries);
         cell_init(&entry->next, first);
         if (first)
@@ -198,19 +135,36 @@ static int matches_index(Matches *matches, Pool *pool, MatchEntry *entry)
         return 0;
 }
 
-int matches_add(Matches *matches, Pool *pool, MatchEntry *entry, Name *name, Endpoint *named)
+static void matches_join(List *list, MatchEntry *entry, MatchLinkKind kind)
 {
-        int r = matches_can_match_broadcast(entry) ? matches_index(matches, pool, entry) : 0;
+        MatchLink *link = matches_entry_link(entry, kind);
 
-        if (r < 0)
+        if (link && list)
+                list_push_back(list, &link->node);
+}
+
+int matches_add(Matches *matches, Pool *pool, MatchEntry *entry, const MatchRule *rule,
+                const MatchesNamed *named)
+{
+        int r = 0;
+
+        entry->name = named->name;
+        entry->interface = matches_make_interface(matches, pool, rule->interface);
+        if (!entry->interface)
+                return -ENOMEM;
+        if (matches_can_match_broadcast(entry))
+                r = matches_index(matches, pool, entry);
+        if (r < 0) {
+                matches_drop_interface(matches, entry->interface);
                 return r;
-        entry->name = name;
+        }
+        entry->interface->n_entries++;
         table_insert(&matches->entries, &entry->table_node, entry->table_node.hash);
         list_push_front(&entry->endpoint->rules, &entry->owner_node);
-        if (named)
-                list_push_back(&named->named_by, &entry->named_node);
-        if (entry->eavesdrop)
-                list_push_back(&matches->eavesdroppers, &entry->eavesdrop_node);
+        matches_join(named->sender ? &named->sender->named_by : NULL, entry, LINK_SENDER);
+        matches_join(named->destination ? &named->destination->named_by : NULL, entry,
+                     LINK_DESTINATION);
+        matches_join(&matches->eavesdroppers, entry, LINK_EAVESDROP);
         matches->n_entries++;
         return 0;
 }
@@ -223,21 +177,22 @@ void matches_repeat(MatchEntry *entry)
 static void matches_unindex(Matches *matches, MatchEntry *entry)
 {
         MatchGroup *group = entry->group;
+        MatchShape *shape = group->shape;
         MatchEntry *next = cell_get(&entry->next);
 
         if (next)
                 next->previous = entry->previous;
-        if (entry->previous) {
-                cell_publish(&entry->previous->next, next);
-        } else if (next) {
-                cell_publish(&group->entries, next);
-        } else {
-                table_remove(&matches->groups, &group->node);
-                cell_publish(&group->entries, NULL);
-                qsbr_retire(matches->qsbr, &group->retired, matches_free_group);
+        cell_publish(entry->previous ? &entry->previous->next : &group->entries, next);
+        group->n_entries--;
+        if (entry->check != CHECK_NOTHING)
+                group->n_checked--;
+        matches_drop_group(matches, group);
+        if (!shape) {
+                matches_count_key(matches, entry->key, 0, false);
+                return;
         }
-        group->shape->n_entries--;
-        matches_drop_shape(matches, group->interface, group->shape);
+        shape->n_entries--;
+        matches_drop_shape(matches, shape);
 }
 
 bool matches_remove(Matches *matches, MatchEntry *entry)
@@ -246,10 +201,13 @@ bool matches_remove(Matches *matches, MatchEntry *entry)
                 return false;
         if (entry->group)
                 matches_unindex(matches, entry);
+        entry->interface->n_entries--;
+        matches_drop_interface(matches, entry->interface);
         table_remove(&matches->entries, &entry->table_node);
         list_remove(&entry->owner_node);
-        list_remove(&entry->named_node);
-        list_remove(&entry->eavesdrop_node);
+        for (MatchLinkKind kind = 0; kind < LINK_KINDS; kind++)
+                if (matches_entry_link(entry, kind))
+                        list_remove(&matches_entry_link(entry, kind)->node);
         matches->n_entries--;
         qsbr_retire(matches->qsbr, &entry->retired, matches_free_retired_entry);
         return true;

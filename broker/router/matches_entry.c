@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A rule's compact copy: fixed part, arguments, then all values one after the other. About 150
- * bytes and its strings.
+ * A rule's compact copy: fixed part, arguments, their values and other keys' one after the other,
+ * then links. About 120 bytes and its strings. What others have already is not copied: the
+ * interface, a well-known sender, the bus's name.
  */
+#include <stddef.h>
 #include <string.h>
 
+#include "broker/base/alloc.h"
 #include "broker/base/hash.h"
 #include "broker/router/matches_private.h"
+#include "broker/router/names.h"
+
+static const Text BUS_NAME = {.data = "org.freedesktop.DBus", .size = 20};
 
 Text matches_entry_text(const MatchEntry *entry, MatchesValue value)
 {
@@ -17,24 +23,57 @@ Text matches_entry_text(const MatchEntry *entry, MatchesValue value)
         return (Text){.data = area + value.offset - 1, .size = value.size};
 }
 
-static size_t matches_entry_bytes(unsigned n_args, size_t text_size)
+/* Where links begin, or where they would. */
+static size_t matches_entry_links_at(unsigned n_args, size_t text_size)
 {
-        return sizeof(MatchEntry) + n_args * sizeof(MatchesArg) + text_size;
+        size_t at = offsetof(MatchEntry, args) + n_args * sizeof(MatchesArg) + text_size;
+
+        return (at + _Alignof(MatchLink) - 1) & ~(_Alignof(MatchLink) - 1);
 }
 
 size_t matches_entry_size(const MatchEntry *entry)
 {
-        return matches_entry_bytes(entry->n_args, entry->text_size);
+        return matches_entry_links_at(entry->n_args, entry->text_size) +
+               (size_t)__builtin_popcount(entry->links) * sizeof(MatchLink);
+}
+
+MatchLink *matches_entry_link(MatchEntry *entry, MatchLinkKind kind)
+{
+        MatchLink *links = (MatchLink *)((char *)entry +
+                                         matches_entry_links_at(entry->n_args, entry->text_size));
+
+        if (!(entry->links & 1u << kind))
+                return NULL;
+        return links + __builtin_popcount(entry->links & ((1u << kind) - 1));
+}
+
+/* The sender, if it has to be copied. */
+static Text matches_rule_unique_sender(const MatchRule *rule)
+{
+        return text_present(rule->sender) && rule->sender.data[0] == ':' ? rule->sender : TEXT_NONE;
 }
 
 static size_t matches_rule_text_size(const MatchRule *rule)
 {
-        size_t size = rule->sender.size + rule->interface.size + rule->member.size +
-                      rule->path.size + rule->path_namespace.size + rule->destination.size;
+        size_t size = matches_rule_unique_sender(rule).size + rule->member.size + rule->path.size +
+                      rule->path_namespace.size + rule->destination.size;
 
         for (unsigned i = 0; i < rule->n_args; i++)
                 size += rule->args[i].value.size;
         return size;
+}
+
+static uint8_t matches_rule_links(const MatchRule *rule)
+{
+        unsigned links = 0;
+
+        if (text_present(matches_rule_unique_sender(rule)))
+                links |= 1u << LINK_SENDER;
+        if (text_present(rule->destination) && rule->destination.data[0] == ':')
+                links |= 1u << LINK_DESTINATION;
+        if (rule->eavesdrop)
+                links |= 1u << LINK_EAVESDROP;
+        return (uint8_t)links;
 }
 
 static MatchesValue matches_entry_store(MatchEntry *entry, size_t *at, Text text)
@@ -72,27 +111,11 @@ static uint64_t matches_hash_rule(const Endpoint *endpoint, const MatchRule *rul
                         endpoint->slot);
 }
 
-MatchEntry *matches_new_entry(Pool *pool, const MatchRule *rule, Endpoint *endpoint)
+static void matches_entry_store_texts(MatchEntry *entry, const MatchRule *rule)
 {
-        size_t text_size = matches_rule_text_size(rule), at = 0;
-        MatchEntry *entry = pool_alloc(pool, matches_entry_bytes(rule->n_args, text_size));
+        size_t at = 0;
 
-        if (!entry)
-                return NULL;
-        memset(entry, 0, sizeof(*entry));
-        cell_init(&entry->next, NULL);
-        entry->endpoint = endpoint;
-        entry->n = 1;
-        entry->text_size = (uint16_t)text_size;
-        entry->n_args = rule->n_args;
-        entry->type = rule->type;
-        entry->eavesdrop = rule->eavesdrop;
-        entry->has_eavesdrop = rule->has_eavesdrop;
-        entry->path_is_namespace = text_present(rule->path_namespace);
-        entry->fixed_arg = matches_choose_arg(rule);
-        entry->residual = rule->n_args > (entry->fixed_arg >= 0 ? 1 : 0);
-        entry->sender = matches_entry_store(entry, &at, rule->sender);
-        entry->interface = matches_entry_store(entry, &at, rule->interface);
+        entry->sender = matches_entry_store(entry, &at, matches_rule_unique_sender(rule));
         entry->member = matches_entry_store(entry, &at, rule->member);
         entry->path = matches_entry_store(
                 entry, &at, entry->path_is_namespace ? rule->path_namespace : rule->path);
@@ -102,13 +125,55 @@ MatchEntry *matches_new_entry(Pool *pool, const MatchRule *rule, Endpoint *endpo
                 entry->args[i].kind = rule->args[i].kind;
                 entry->args[i].value = matches_entry_store(entry, &at, rule->args[i].value);
         }
+}
+
+MatchEntry *matches_new_entry(const MatchRule *rule, Endpoint *endpoint)
+{
+        const size_t text_size = matches_rule_text_size(rule);
+        const uint8_t links = matches_rule_links(rule);
+        const size_t size = matches_entry_links_at(rule->n_args, text_size) +
+                            (size_t)__builtin_popcount(links) * sizeof(MatchLink);
+        MatchEntry *entry = alloc_zeroed(1, size);
+
+        if (!entry)
+                return NULL;
+        cell_init(&entry->next, NULL);
+        entry->endpoint = endpoint;
+        entry->n = 1;
+        entry->text_size = (uint16_t)text_size;
+        entry->links = links;
+        entry->n_args = rule->n_args;
+        entry->type = rule->type;
+        entry->eavesdrop = rule->eavesdrop;
+        entry->has_eavesdrop = rule->has_eavesdrop;
+        entry->path_is_namespace = text_present(rule->path_namespace);
+        entry->from_bus = text_equal(rule->sender, BUS_NAME);
+        entry->fixed_arg = matches_choose_arg(rule);
+        matches_entry_store_texts(entry, rule);
+        for (MatchLinkKind kind = 0; kind < LINK_KINDS; kind++)
+                if (matches_entry_link(entry, kind))
+                        matches_entry_link(entry, kind)->entry = entry;
         entry->table_node.hash = matches_hash_rule(endpoint, rule);
         return entry;
 }
 
-void matches_free_entry(Pool *mine, MatchEntry *entry)
+void matches_free_entry(MatchEntry *entry)
 {
-        pool_free(mine, entry, matches_entry_size(entry));
+        alloc_free(entry);
+}
+
+Text matches_interface_text(const MatchInterface *interface)
+{
+        if (interface->size == 0) /* no interface's name is empty */
+                return TEXT_NONE;
+        return (Text){.data = interface->text, .size = interface->size};
+}
+
+Text matches_entry_sender(const MatchEntry *entry)
+{
+        if (entry->from_bus)
+                return BUS_NAME;
+        return entry->name ? names_text(entry->name) : matches_entry_text(entry, entry->sender);
 }
 
 void matches_entry_load(const MatchEntry *entry, MatchRule *ret_rule)
@@ -117,8 +182,8 @@ void matches_entry_load(const MatchEntry *entry, MatchRule *ret_rule)
         Text path = matches_entry_text(entry, entry->path);
 
         memset(rule, 0, sizeof(*rule));
-        rule->sender = matches_entry_text(entry, entry->sender);
-        rule->interface = matches_entry_text(entry, entry->interface);
+        rule->sender = matches_entry_sender(entry);
+        rule->interface = matches_interface_text(entry->interface);
         rule->member = matches_entry_text(entry, entry->member);
         if (entry->path_is_namespace)
                 rule->path_namespace = path;
@@ -159,6 +224,11 @@ Name *matches_entry_name(const MatchEntry *entry)
         return entry->name;
 }
 
+bool matches_entry_watches(const MatchEntry *entry)
+{
+        return entry->group && entry->group->above;
+}
+
 bool matches_entry_eavesdrops(const MatchEntry *entry)
 {
         return entry->eavesdrop;
@@ -178,7 +248,7 @@ MatchEntry *matches_first_naming(const Endpoint *endpoint)
 {
         ListNode *node = list_first(&endpoint->named_by);
 
-        return node ? CONTAINER_OF(node, MatchEntry, named_node) : NULL;
+        return node ? CONTAINER_OF(node, MatchLink, node)->entry : NULL;
 }
 
 MatchEntry *matches_first_entry(const Endpoint *endpoint)
@@ -190,7 +260,7 @@ MatchEntry *matches_first_entry(const Endpoint *endpoint)
 
 void matches_entry_signature(const MatchEntry *entry, MatchesSignature *ret_signature)
 {
-        MatchesSignature signature = {.has_sender = entry->sender.offset != 0,
+        MatchesSignature signature = {.has_sender = entry->from_bus || entry->sender.offset != 0,
                                       .has_member = entry->member.offset != 0};
         uint64_t hashes[MATCHES_DEPTH_MAX + 1];
 
@@ -241,14 +311,14 @@ uint64_t matches_entry_hash(const MatchEntry *entry, const MatchesSignature *sig
                                               : matches_hash_prefix(value, '.'));
         }
         if (signature->has_sender)
-                hash = hash_mix(hash, hash_text(matches_entry_text(entry, entry->sender)));
+                hash = hash_mix(hash, hash_text(matches_entry_sender(entry)));
         return hash;
 }
 
 bool matches_entry_same_values(const MatchEntry *a, const MatchEntry *b)
 {
-        if (!text_equal(matches_entry_text(a, a->sender), matches_entry_text(b, b->sender)) ||
-            !text_equal(matches_entry_text(a, a->interface), matches_entry_text(b, b->interface)) ||
+        if (a->interface != b->interface || a->from_bus != b->from_bus ||
+            !text_equal(matches_entry_text(a, a->sender), matches_entry_text(b, b->sender)) ||
             !text_equal(matches_entry_text(a, a->member), matches_entry_text(b, b->member)) ||
             !text_equal(matches_entry_text(a, a->path), matches_entry_text(b, b->path)) ||
             a->path_is_namespace != b->path_is_namespace)
@@ -259,4 +329,16 @@ bool matches_entry_same_values(const MatchEntry *a, const MatchEntry *b)
                a->args[a->fixed_arg].kind == b->args[b->fixed_arg].kind &&
                text_equal(matches_entry_text(a, a->args[a->fixed_arg].value),
                           matches_entry_text(b, b->args[b->fixed_arg].value));
+}
+
+bool matches_entry_is_alike(const MatchEntry *a, const MatchEntry *b)
+{
+        if (a->n_args != b->n_args || a->name != b->name || !matches_entry_same_values(a, b))
+                return false;
+        for (unsigned i = 0; i < a->n_args; i++)
+                if (a->args[i].index != b->args[i].index || a->args[i].kind != b->args[i].kind ||
+                    !text_equal(matches_entry_text(a, a->args[i].value),
+                                matches_entry_text(b, b->args[i].value)))
+                        return false;
+        return true;
 }

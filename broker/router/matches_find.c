@@ -8,11 +8,9 @@
 #include "broker/router/names.h"
 #include "broker/router/routerthread.h"
 
-static const Text BUS_NAME = {.data = "org.freedesktop.DBus", .size = 20};
-
-MatchInterface *matches_find_interface(const Matches *matches, Text text)
+MatchInterface *matches_find_interface(const Matches *matches, Text text, uint64_t hash)
 {
-        TABLE_FOREACH_MATCH(&matches->interfaces, hash_text(text), cursor)
+        TABLE_FOREACH_MATCH(&matches->interfaces, hash, cursor)
         {
                 MatchInterface *interface = CONTAINER_OF(cursor.node, MatchInterface, node);
 
@@ -45,37 +43,85 @@ static void matches_add_target(RouterThread *thread, Endpoint *endpoint)
         thread->targets[thread->n_targets++] = endpoint;
 }
 
-static void matches_probe(const Matches *matches, const MatchShape *shape, uint64_t hash,
-                          Text sender_name, MatchQuery *query, RouterThread *thread)
+static bool matches_is_target(const RouterThread *thread, const Endpoint *endpoint)
 {
-        TABLE_FOREACH_MATCH(&matches->groups, hash, cursor)
-        {
-                MatchGroup *group = CONTAINER_OF(cursor.node, MatchGroup, node);
-                MatchEntry *entry = cell_get(&group->entries);
-
-                if (group->shape != shape || !entry ||
-                    !matches_query_has_values(query, entry, sender_name))
-                        continue;
-                for (; entry; entry = cell_get(&entry->next))
-                        if (!entry->residual || matches_query_has_rest(query, entry))
-                                matches_add_target(thread, entry->endpoint);
-        }
+        return thread->stamps[endpoint->slot] == thread->stamp;
 }
 
-/* All identities of the sender: unique name, then owned names that occur in rules. */
-static void matches_probe_senders(const Matches *matches, const MatchShape *shape, uint64_t hash,
-                                  MatchQuery *query, RouterThread *thread)
+static bool matches_entry_holds(const MatchEntry *entry, MatchQuery *query)
 {
-        const NameSet *set;
-        Text name = query->sender ? endpoint_name(query->sender) : BUS_NAME;
+        switch ((MatchCheck)entry->check) {
+        case CHECK_NOTHING:
+                return true;
+        case CHECK_REST:
+                return matches_query_has_rest(query, entry);
+        case CHECK_ALL:
+                return matches_query_has_values(query, entry) &&
+                       matches_query_has_rest(query, entry);
+        }
+        return false;
+}
 
-        if (!query->sender_hash)
-                query->sender_hash = hash_text(name);
-        matches_probe(matches, shape, hash_mix(hash, query->sender_hash), name, query, thread);
-        set = query->sender ? cell_get(&query->sender->names) : NULL;
-        for (unsigned i = 0; set && i < set->n_watched; i++)
-                matches_probe(matches, shape, hash_mix(hash, set->items[i]->node.hash),
-                              names_text(set->items[i]), query, thread);
+/* One of the groups below another: all its rules ask for the same name. */
+static void matches_probe_listed(const MatchLookup *lookup, const MatchListedGroup *listed)
+{
+        const MatchEntry *first = cell_get(&listed->group.entries);
+
+        if (first && matches_query_is_from(lookup->query, first->name))
+                matches_probe_group(lookup, &listed->group);
+}
+
+/* So few names are looked up without asking whether there are fewer groups. */
+enum { FEW_NAMES = 4 };
+
+/* The groups below one: by those of the sender's names that are watched, or one by one, whichever
+ * are fewer: it goes along both until one ends. */
+static void matches_probe_below(const MatchLookup *lookup, const MatchGroup *group)
+{
+        const Endpoint *sender = lookup->query->sender;
+        const NameSet *set = sender ? cell_get(&sender->names) : NULL;
+        const unsigned n_names = set ? set->n_watched : 0;
+        const MatchListedGroup *listed = cell_get(&group->below);
+        unsigned n = 0;
+
+        while (listed && n_names > FEW_NAMES && n < n_names) {
+                listed = cell_get(&listed->next);
+                n++;
+        }
+        if (!listed) {
+                for (listed = cell_get(&group->below); listed; listed = cell_get(&listed->next))
+                        matches_probe_listed(lookup, listed);
+                return;
+        }
+        for (unsigned i = 0; i < n_names; i++)
+                matches_probe(lookup, group->shape,
+                              hash_mix(group->node.hash, set->items[i]->node.hash));
+}
+
+void matches_probe_group(const MatchLookup *lookup, const MatchGroup *group)
+{
+        const MatchEntry *entry;
+
+        for (entry = cell_get(&group->entries); entry; entry = cell_get(&entry->next))
+                if (!matches_is_target(lookup->thread, entry->endpoint) &&
+                    matches_entry_holds(entry, lookup->query))
+                        matches_add_target(lookup->thread, entry->endpoint);
+        if (cell_get(&group->below))
+                matches_probe_below(lookup, group);
+}
+
+void matches_probe(const MatchLookup *lookup, const MatchShape *shape, uint64_t hash)
+{
+        TABLE_FOREACH_MATCH(&lookup->matches->groups, hash, cursor)
+        {
+                const MatchGroup *group = CONTAINER_OF(cursor.node, MatchGroup, node);
+                const MatchEntry *first = cell_get(&group->entries);
+
+                if (group->shape != shape)
+                        continue;
+                if (!shape || !first || matches_query_has_values(lookup->query, first))
+                        matches_probe_group(lookup, group);
+        }
 }
 
 /* The hash of what the message offers for a shape; false: it cannot satisfy it. */
@@ -97,54 +143,50 @@ static bool matches_hash_for(const MatchShape *shape, MatchQuery *query, uint64_
                 hash = hash_mix(hash, part);
         }
         if (signature->arg_kind == ARG_EXACT) {
-                const BodyArg *arg = &query->args[signature->arg_index];
-
-                matches_query_read_args(query);
-                if (signature->arg_index >= query->n_args || arg->type != 's')
+                if (!matches_query_arg_hash(query, signature->arg_index, &part))
                         return false;
-                hash = hash_mix(hash, hash_text(arg->text));
+                hash = hash_mix(hash, part);
         } else if (signature->arg_kind == ARG_NAMESPACE) {
                 if (!matches_query_name_prefix(query, signature->arg_depth, &part))
                         return false;
                 hash = hash_mix(hash, part);
         }
+        if (signature->has_sender)
+                hash = hash_mix(hash, matches_query_sender_hash(query));
         *ret_hash = hash;
         return true;
 }
 
-static void matches_find_in(const Matches *matches, const MatchInterface *interface,
-                            MatchQuery *query, RouterThread *thread)
+static void matches_find_in(const MatchLookup *lookup, const MatchInterface *interface)
 {
         uint64_t hash;
 
         for (const MatchShape *shape = cell_get(&interface->shapes); shape;
-             shape = cell_get(&shape->next)) {
-                if (!matches_hash_for(shape, query, &hash))
-                        continue;
-                if (shape->signature.has_sender)
-                        matches_probe_senders(matches, shape, hash, query, thread);
-                else
-                        matches_probe(matches, shape, hash, TEXT_NONE, query, thread);
-        }
+             shape = cell_get(&shape->next))
+                if (matches_hash_for(shape, lookup->query, &hash))
+                        matches_probe(lookup, shape, hash);
 }
 
 void matches_find(const Matches *matches, MatchQuery *query, RouterThread *thread)
 {
+        const MatchLookup lookup = {.matches = matches, .query = query, .thread = thread};
         const MatchInterface *interface = NULL;
 
         matches_begin(thread);
         if (text_present(query->header->interface))
-                interface = matches_find_interface(matches, query->header->interface);
+                interface = matches_find_interface(matches, query->header->interface,
+                                                   matches_query_interface_hash(query));
         if (interface)
-                matches_find_in(matches, interface, query, thread);
-        matches_find_in(matches, matches->any, query, thread);
+                matches_find_in(&lookup, interface);
+        matches_find_in(&lookup, matches->any);
+        matches_find_loose(&lookup);
 }
 
 void matches_find_eavesdroppers(const Matches *matches, MatchQuery *query, RouterThread *thread)
 {
         LIST_FOREACH(&matches->eavesdroppers, node)
         {
-                MatchEntry *entry = CONTAINER_OF(node, MatchEntry, eavesdrop_node);
+                const MatchEntry *entry = CONTAINER_OF(node, MatchLink, node)->entry;
 
                 if (matches_query_satisfies(query, entry))
                         matches_add_target(thread, entry->endpoint);

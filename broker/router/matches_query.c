@@ -13,10 +13,12 @@ void matches_query(MatchQuery *query, const Header *header, const uint8_t *body,
         query->body = body;
         query->sender = sender;
         query->recipient = recipient;
+        query->sender_name = sender ? endpoint_name(sender) : BUS_NAME;
         query->n_args = MATCHES_ARGS_UNREAD;
         query->n_path_hashes = 0;
         query->n_name_hashes = 0;
         query->path_hash = 0;
+        query->interface_hash = 0;
         query->member_hash = 0;
         query->sender_hash = 0;
 }
@@ -30,18 +32,40 @@ void matches_query_read_args(MatchQuery *query)
                 query->header->frame.big_endian, BODY_ARGS_MAX, query->args);
 }
 
+static uint64_t matches_query_hash(uint64_t *hash, Text text)
+{
+        if (!*hash)
+                *hash = hash_text(matches_clip(text));
+        return *hash;
+}
+
+uint64_t matches_query_interface_hash(MatchQuery *query)
+{
+        return matches_query_hash(&query->interface_hash, query->header->interface);
+}
+
 uint64_t matches_query_path_hash(MatchQuery *query)
 {
-        if (!query->path_hash)
-                query->path_hash = hash_text(query->header->path);
-        return query->path_hash;
+        return matches_query_hash(&query->path_hash, query->header->path);
 }
 
 uint64_t matches_query_member_hash(MatchQuery *query)
 {
-        if (!query->member_hash)
-                query->member_hash = hash_text(query->header->member);
-        return query->member_hash;
+        return matches_query_hash(&query->member_hash, query->header->member);
+}
+
+uint64_t matches_query_sender_hash(MatchQuery *query)
+{
+        return matches_query_hash(&query->sender_hash, query->sender_name);
+}
+
+bool matches_query_arg_hash(MatchQuery *query, unsigned index, uint64_t *ret_hash)
+{
+        matches_query_read_args(query);
+        if (index >= query->n_args || query->args[index].type != 's')
+                return false;
+        *ret_hash = hash_text(matches_clip(query->args[index].text));
+        return true;
 }
 
 unsigned matches_hash_elements(Text text, char separator, unsigned n_max, uint64_t *hashes)
@@ -64,9 +88,10 @@ unsigned matches_hash_elements(Text text, char separator, unsigned n_max, uint64
 bool matches_query_path_prefix(MatchQuery *query, unsigned depth, uint64_t *ret_hash)
 {
         if (query->n_path_hashes == 0)
-                query->n_path_hashes = (uint16_t)(1 + matches_hash_elements(query->header->path,
-                                                                            '/', MATCHES_DEPTH_MAX,
-                                                                            query->path_hashes));
+                query->n_path_hashes =
+                        (uint16_t)(1 + matches_hash_elements(matches_clip(query->header->path), '/',
+                                                             MATCHES_DEPTH_MAX,
+                                                             query->path_hashes));
         if (depth >= query->n_path_hashes)
                 return false;
         *ret_hash = query->path_hashes[depth];
@@ -79,9 +104,10 @@ bool matches_query_name_prefix(MatchQuery *query, unsigned depth, uint64_t *ret_
         if (query->n_args == 0 || query->args[0].type != 's')
                 return false;
         if (query->n_name_hashes == 0)
-                query->n_name_hashes = (uint16_t)(1 + matches_hash_elements(query->args[0].text,
-                                                                            '.', MATCHES_DEPTH_MAX,
-                                                                            query->name_hashes));
+                query->n_name_hashes =
+                        (uint16_t)(1 + matches_hash_elements(matches_clip(query->args[0].text), '.',
+                                                             MATCHES_DEPTH_MAX,
+                                                             query->name_hashes));
         if (depth >= query->n_name_hashes)
                 return false;
         *ret_hash = query->name_hashes[depth];
@@ -127,18 +153,32 @@ static bool matches_value_is(const MatchEntry *entry, MatchesValue value, Text h
         return value.offset == 0 || text_equal(matches_entry_text(entry, value), have);
 }
 
-bool matches_query_has_values(MatchQuery *query, const MatchEntry *entry, Text sender_name)
+bool matches_query_has_values(MatchQuery *query, const MatchEntry *entry)
 {
-        return matches_value_is(entry, entry->sender, sender_name) &&
-               matches_value_is(entry, entry->interface, query->header->interface) &&
+        Text interface = matches_interface_text(entry->interface);
+
+        return (!entry->from_bus || !query->sender) &&
+               matches_value_is(entry, entry->sender, query->sender_name) &&
+               (!text_present(interface) || text_equal(interface, query->header->interface)) &&
                matches_value_is(entry, entry->member, query->header->member) &&
                matches_query_has_path(query, entry) &&
                (entry->fixed_arg < 0 ||
                 matches_query_has_arg(query, entry, &entry->args[entry->fixed_arg]));
 }
 
+/* Inside the turn there is no mark but in a step that changes the name, and there the bus is the
+ * sender. */
+bool matches_query_is_from(const MatchQuery *query, const Name *name)
+{
+        bool marked;
+
+        return query->sender && names_load(name, &marked) == query->sender;
+}
+
 bool matches_query_has_rest(MatchQuery *query, const MatchEntry *entry)
 {
+        if (entry->name && !matches_query_is_from(query, entry->name))
+                return false;
         for (int i = 0; i < entry->n_args; i++)
                 if (i != entry->fixed_arg && !matches_query_has_arg(query, entry, &entry->args[i]))
                         return false;
@@ -166,16 +206,11 @@ static bool matches_query_is_for(const MatchQuery *query, Text destination)
 
 bool matches_query_satisfies(MatchQuery *query, const MatchEntry *entry)
 {
-        Text sender = matches_entry_text(entry, entry->sender);
         Text destination = matches_entry_text(entry, entry->destination);
 
         if (entry->type != 0 && entry->type != query->header->frame.type)
                 return false;
-        if (text_present(sender) && !matches_endpoint_is(query->sender, sender))
-                return false;
         if (text_present(destination) && !matches_query_is_for(query, destination))
                 return false;
-        if (!matches_query_has_values(query, entry, sender))
-                return false;
-        return matches_query_has_rest(query, entry);
+        return matches_query_has_values(query, entry) && matches_query_has_rest(query, entry);
 }

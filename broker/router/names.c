@@ -220,7 +220,7 @@ static int names_rank(const Name *name, const Endpoint *endpoint)
         const NameOwner *first = names_first_owner(name);
 
         if (first && first->endpoint == endpoint)
-                return name->n_rules > 0 ? 0 : 1;
+                return name->n_watching > 0 ? 0 : 1;
         return names_find_owner(name, endpoint) ? 2 : 3;
 }
 

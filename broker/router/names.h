@@ -41,9 +41,10 @@ struct Name {
         Retired retired;
         Cell word; /* Endpoint *, perhaps with the mark of a change under way (rule R3) */
         NamesOrder order;
-        List queue;       /* NameOwner */
-        List waiting;     /* ActivationWaiting: messages that wait for an owner */
-        uint32_t n_rules; /* match rules with sender=this; changed inside the turn */
+        List queue;          /* NameOwner */
+        List waiting;        /* ActivationWaiting: messages that wait for an owner */
+        uint32_t n_rules;    /* match rules with sender=this; changed inside the turn */
+        uint32_t n_watching; /* those of them that are found by it; the same */
         uint32_t size;
         char text[];
 };
@@ -56,12 +57,12 @@ enum {
 
 /*
  * The names of one endpoint, a snapshot for look-ups without a lock: policy asks for owned and
- * queued ones, matching for owned ones that occur as `sender` in some rule.
+ * queued ones, matching for owned ones by which some rule is found.
  * Immutable after publish; retired.
  */
 struct NameSet {
         Retired retired;
-        unsigned n_watched; /* the first items: owned, and named by match rules */
+        unsigned n_watched; /* the first items: owned, and what match rules are found by */
         unsigned n_owned;   /* the first items: owned */
         unsigned n;
         unsigned capacity;

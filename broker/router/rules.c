@@ -3,20 +3,19 @@
 
 #include "proto/syntax.h"
 
-/* A rule about a well-known sender makes that name watched: its owner's snapshot changes. */
+/* A rule about a well-known sender pins that name, and may have it watched: then its owner's
+ * snapshot changes. */
 static bool rules_names_well_known(const MatchRule *rule)
 {
         return text_present(rule->sender) && rule->sender.data[0] != ':' &&
                !text_equal(rule->sender, TEXT("org.freedesktop.DBus"));
 }
 
-static Endpoint *rules_find_named(Router *router, const MatchRule *rule)
+static Endpoint *rules_find_unique(Router *router, Text name)
 {
-        if (text_present(rule->sender) && rule->sender.data[0] == ':')
-                return names_find_unique(&router->names, rule->sender);
-        if (text_present(rule->destination) && rule->destination.data[0] == ':')
-                return names_find_unique(&router->names, rule->destination);
-        return NULL;
+        if (!text_present(name) || name.data[0] != ':')
+                return NULL;
+        return names_find_unique(&router->names, name);
 }
 
 /* Registry lock and turn are held: the owner of a name that became watched, or ceased to be. */
@@ -49,6 +48,9 @@ static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule 
                                 MatchEntry **entry, Name *name)
 {
         Router *router = step->thread->router;
+        const MatchesNamed named = {.name = name,
+                                    .sender = rules_find_unique(router, rule->sender),
+                                    .destination = rules_find_unique(router, rule->destination)};
         MatchEntry *old;
 
         if (endpoint->n_rules >= router_root(router)->limits.max_match_rules_per_connection)
@@ -57,12 +59,13 @@ static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule 
         if (old) {
                 matches_repeat(old);
         } else {
-                if (matches_add(&router->matches, &step->thread->pool, *entry, name,
-                                rules_find_named(router, rule)) < 0)
+                if (matches_add(&router->matches, &step->thread->pool, *entry, rule, &named) < 0)
                         return RULES_NO_MEMORY;
-                *entry = NULL;
-                if (name && name->n_rules++ == 0)
+                if (name)
+                        name->n_rules++;
+                if (matches_entry_watches(*entry) && name->n_watching++ == 0)
                         rules_refresh_owner(step, name);
+                *entry = NULL;
                 if (rule->eavesdrop)
                         counter_add(&router->n_capturing, 1);
                 step_bump(step);
@@ -76,7 +79,7 @@ RulesResult rules_add(RouterThread *thread, Endpoint *endpoint, const MatchRule 
 {
         Router *router = thread->router;
         const bool by_name = rules_names_well_known(rule);
-        MatchEntry *entry = matches_new_entry(&thread->pool, rule, endpoint);
+        MatchEntry *entry = matches_new_entry(rule, endpoint);
         RulesResult result = RULES_NO_MEMORY;
         Name *name = NULL;
         Step step;
@@ -99,7 +102,7 @@ RulesResult rules_add(RouterThread *thread, Endpoint *endpoint, const MatchRule 
         if (by_name)
                 lock_release(&router->names.lock);
         if (entry)
-                matches_free_entry(&thread->pool, entry);
+                matches_free_entry(entry);
         matches_grow(&router->matches, &router->turn);
         names_grow(&router->names);
         return result;
@@ -110,14 +113,17 @@ static void rules_take_out(Step *step, MatchEntry *entry)
 {
         Router *router = step->thread->router;
         Name *name = matches_entry_name(entry);
-        bool eavesdrops = matches_entry_eavesdrops(entry);
+        const bool eavesdrops = matches_entry_eavesdrops(entry);
+        const bool watches = matches_entry_watches(entry);
 
         matches_entry_endpoint(entry)->n_rules--;
         if (!matches_remove(&router->matches, entry))
                 return;
         if (eavesdrops)
                 counter_subtract(&router->n_capturing, 1);
-        if (name && --name->n_rules == 0)
+        if (name)
+                name->n_rules--;
+        if (watches && --name->n_watching == 0)
                 rules_refresh_owner(step, name);
         step_bump(step);
 }

@@ -128,7 +128,7 @@ static void table_move(Table *table, TableBuckets *old, TableBuckets *buckets)
 void table_grow(Table *table, Lock *lock)
 {
         TableBuckets *old = table_buckets(table), *buckets;
-        size_t n = (old->mask + 1) * 4;
+        size_t n = (old->mask + 1) * 2;
 
         if (LIKELY(!table_is_crowded(table, old)))
                 return;

@@ -119,13 +119,13 @@ void matches_generate_rule(MatchesParties parties, char *text)
                              types[matches_generate_below(3) ? 0 : matches_generate_below(4)]);
         if (matches_generate_below(3) == 0)
                 at = add_key(text, at, "sender", matches_generate_party(parties));
-        else if (matches_generate_below(6) == 0)
+        if (matches_generate_below(9) == 0)
                 at = add_key(text, at, "destination", matches_generate_party(parties));
-        if (matches_generate_below(2) == 0)
+        if (matches_generate_below(3) == 0)
                 at = add_key(text, at, "interface", PICK(interfaces));
-        if (matches_generate_below(2) == 0)
+        if (matches_generate_below(3) == 0)
                 at = add_key(text, at, "member", PICK(members));
-        if (matches_generate_below(4) == 0)
+        if (matches_generate_below(6) == 0)
                 at = add_key(text, at, "path", matches_generate_path());
         else if (matches_generate_below(4) == 0)
                 at = add_key(text, at, "path_namespace", matches_generate_path());

@@ -118,7 +118,8 @@ static void test_names_entry_dies_with_its_last_user(void **state)
         assert_int_equal(table_count(&names->well_known), 0);
 }
 
-/* Matching asks for owned names that rules mention only: they are the first of a snapshot. */
+/* Matching asks only for owned names by which it finds rules, which are further ones of those that
+ * differ in their sender: they are the first of a snapshot. */
 static void test_names_snapshot_classes(void **state)
 {
         RouterFixture *fixture = *state;
@@ -129,6 +130,7 @@ static void test_names_snapshot_classes(void **state)
         actor_request(a, "com.example.Queued", 0);
         actor_request(a, "com.example.Plain", 0);
         actor_request(a, "com.example.Watched", 0);
+        actor_add_rule(b, "sender=com.example.Plain");
         actor_add_rule(b, "sender=com.example.Watched");
         actor_add_rule(b, "sender=com.example.Queued");
         set = cell_get(&a->endpoint.names);

@@ -110,20 +110,24 @@ static void test_rules_naming_a_connection_go_with_it(void **state)
 {
         RouterFixture *fixture = *state;
         Actor *a = actor_join(fixture, 0), *b = actor_join(fixture, 1);
+        Actor *c = actor_join(fixture, 1);
 
         actor_add_rule(a, "sender=:1.1");
         actor_add_rule(a, "sender=:1.1");
+        actor_add_rule(a, "sender=:1.2,destination=:1.1,eavesdrop=true"); /* names two */
+        actor_add_rule(a, "sender=:1.1,destination=:1.2,eavesdrop=true");
         actor_add_rule(a, "destination=:1.1,eavesdrop=true");
         actor_add_rule(a, "sender=com.example.X,destination=:1.1");
         actor_add_rule(a, "member=Stays");
-        assert_int_equal(rules_count(a->thread, &a->endpoint), 5);
-        assert_int_equal(counter_read(&fixture->router.n_capturing), 1);
+        assert_int_equal(rules_count(a->thread, &a->endpoint), 7);
+        assert_int_equal(counter_read(&fixture->router.n_capturing), 3);
         actor_leave(b);
         assert_int_equal(rules_count(a->thread, &a->endpoint), 1);
         assert_int_equal(counter_read(&fixture->router.n_capturing), 0);
         assert_null(names_find(&fixture->router.names, TEXT("com.example.X")));
         assert_int_equal(actor_remove_rule(a, "sender=:1.1"), RULES_NOT_FOUND);
         assert_int_equal(fixture->router.matches.n_entries, 1);
+        assert_null(matches_first_naming(&c->endpoint));
 }
 
 static void test_rules_end_with_their_connection(void **state)
