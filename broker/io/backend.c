@@ -40,6 +40,7 @@ void backend_push_data(Io *io, Slot *slot, IoBuffer *buffer, size_t size, bool e
                                                 .ended = ended,
                                         });
         io->counters.receives++;
+        slot->n_queued++;
         if (ended)
                 slot->state = SLOT_IDLE;
 }
@@ -74,6 +75,16 @@ void backend_make_wait(Io *io, Slot *slot)
         slot->state = SLOT_WAITING;
         list_remove(&slot->node);
         list_push_back(&io->waiting, &slot->node);
+}
+
+void backend_make_rest(Io *io, Slot *slot)
+{
+        if (slot->n_queued == 0) {
+                backend_make_wait(io, slot);
+                return;
+        }
+        slot->state = SLOT_RESTING;
+        list_remove(&slot->node);
 }
 
 void backend_make_stall(Io *io, Slot *slot)

@@ -17,6 +17,8 @@
 #include "broker/io/record.h"
 #include "broker/io/slot.h"
 
+enum { BACKEND_CROWD = 4 }; /* buffers */
+
 typedef struct IoMethods {
         int (*init)(Io *io);    /* 0 or -errno */
         void (*deinit)(Io *io); /* also after an init() that failed half way */
@@ -71,6 +73,14 @@ void backend_hang_up(Io *io, Slot *slot);
 
 /* A slot goes (back) to the queue of those to arm, or to those that wait for a buffer. */
 void backend_make_wait(Io *io, Slot *slot);
+/* Whether the socket of a slot crowds others out: several buffers of it wait to be handed out. */
+static inline bool backend_is_crowding(const Slot *slot)
+{
+        return slot->n_queued >= BACKEND_CROWD;
+}
+
+/* To be armed when io_next() has handed out all that it brought. */
+void backend_make_rest(Io *io, Slot *slot);
 void backend_make_stall(Io *io, Slot *slot);
 
 /* Lets up to n slots that were stalled wait for being armed. */

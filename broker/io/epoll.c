@@ -127,6 +127,8 @@ static void receive(Io *io, Slot *slot)
         n = fill_buffer(io, slot, buffer);
         if (n > 0) {
                 backend_push_data(io, slot, buffer, (size_t)n, false);
+                if (backend_is_crowding(slot))
+                        backend_make_rest(io, slot);
                 return;
         }
         io_buffer_unref(buffer);

@@ -193,6 +193,7 @@ void io_stop(Io *io, IoSocket *socket)
                 break;
         case SLOT_WAITING:
         case SLOT_STALLED:
+        case SLOT_RESTING:
                 list_remove(&slot->node);
                 backend_push_end(io, slot, 0, 0);
                 break;
@@ -242,6 +243,15 @@ bool io_poll(Io *io)
         return ready;
 }
 
+static void count_handed_out(Io *io, const IoSocket *socket)
+{
+        Slot *slot = slot_get(&io->slots, socket);
+
+        slot->n_queued--;
+        if (slot->state == SLOT_RESTING && slot->n_queued == 0)
+                backend_make_wait(io, slot);
+}
+
 bool io_next(Io *io, IoReceived *ret_received)
 {
         Record record;
@@ -249,6 +259,8 @@ bool io_next(Io *io, IoReceived *ret_received)
         if (!record_queue_pop(&io->records, &record))
                 return false;
         record_unpack(&record, ret_received);
+        if (record.buffer)
+                count_handed_out(io, record.socket);
         if (record.into)
                 release_into(io, record.into);
         if (record.ended) {

@@ -71,6 +71,8 @@ void slot_release(SlotTable *table, Slot *slot)
         slot->cancel = false;
         slot->watched = false;
         slot->hung_up = false;
+        slot->crowding = false;
+        slot->n_queued = 0;
         slot->generation++;
         table->n_used--;
         /* To the end: a number is reused as late as possible. */

@@ -13,9 +13,12 @@
  *                               ▲                   │ no buffers
  *                               └─buffers came back─┴─▶ STALLED
  *
- * io_stop() leads from WAITING and STALLED straight to IDLE, from ARMED through a cancellation.
- * A slot whose socket is removed while the kernel has requests for it keeps its place, without a
- * socket, until they have ended.
+ * A socket that brings more than its share is RESTING until io_next() has handed out all that it
+ * brought, then WAITING again.
+ *
+ * io_stop() leads from WAITING, RESTING and STALLED straight to IDLE, from ARMED through a
+ * cancellation. A slot whose socket is removed while the kernel has requests for it keeps its
+ * place, without a socket, until they have ended.
  */
 
 #include "broker/base/list.h"
@@ -25,6 +28,7 @@ typedef enum SlotState {
         SLOT_IDLE,    /* nothing is wanted, or the `ended` record waits for io_next() */
         SLOT_WAITING, /* to be armed at the next submit; on the Io's list `waiting` */
         SLOT_STALLED, /* there was no buffer; on the Io's list `stalled` */
+        SLOT_RESTING, /* what it brought is to be handed out first */
         SLOT_ARMED,   /* the kernel watches; on `waiting` if it has to be cancelled */
 } SlotState;
 
@@ -38,6 +42,9 @@ typedef struct Slot {
         unsigned n_fds_max;  /* room for fds in the request that is armed */
         bool cancel;         /* a cancellation is wanted and not yet given to the kernel */
         bool watched;        /* epoll: in the epoll set; io_uring: a poll for hang-ups runs */
+        unsigned n_queued;   /* records with data that io_next() has not handed out */
+        bool crowding;       /* io_uring: brings more than its share: one receive at a time */
+        IoBuffer *single;    /* io_uring: of that receive, while it is armed */
         bool quiet;          /* epoll: in the set for the end of the stream only */
         bool hung_up;        /* the end of the stream was seen and reported */
 } Slot;

@@ -150,6 +150,9 @@ static void complete(Io *io, const struct io_uring_cqe *cqe)
         case URING_TAG_HANGUP:
                 uring_receive_complete_hangup(io, cqe);
                 break;
+        case URING_TAG_SINGLE:
+                uring_single_complete(io, cqe);
+                break;
         case URING_TAG_WAKE:
                 complete_wake(io, cqe);
                 break;
@@ -267,6 +270,9 @@ static int uring_init(Io *io)
         if (r < 0)
                 return r;
         uring->ring_made = true;
+        uring->singles = alloc_zeroed(io->buffers.n_total, sizeof(*uring->singles));
+        if (!uring->singles)
+                return -ENOMEM;
         uring->n_offered_goal =
                 io->buffers.n_total < N_OFFERED_AT_FIRST ? io->buffers.n_total : N_OFFERED_AT_FIRST;
         return uring_ring_add_buffers(uring, power_of_two(io->buffers.n_total));
@@ -301,6 +307,7 @@ static void uring_deinit(Io *io)
                 uring_ring_remove_buffers(uring);
                 io_uring_queue_exit(&uring->ring);
         }
+        alloc_free(uring->singles);
         io->state = alloc_free(uring);
 }
 

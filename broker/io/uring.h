@@ -8,7 +8,8 @@
  * Owner: the Io's thread (the kernel insists: IORING_SETUP_SINGLE_ISSUER).
  *
  * uring.c turns the ring (submit, wait, reap), uring_receive.c knows receives and buffers,
- * uring_ring.c sets rings up, for the probe too.
+ * uring_single.c receives from sockets that crowd others out, uring_ring.c sets rings up, for the
+ * probe too.
  */
 
 #include "broker/io/backend.h"
@@ -27,10 +28,17 @@ typedef enum UringTag {
         URING_TAG_SEND,    /* the rest is the IoSend's address */
         URING_TAG_HANGUP,  /* poll for the end of the stream; slot and generation above */
         URING_TAG_WAKE,    /* multishot poll on the wake's eventfd */
+        URING_TAG_SINGLE,  /* one receive of a crowding socket; slot and generation above */
         URING_TAG_CANCEL,  /* a cancellation; says nothing by itself */
 } UringTag;
 
 #define URING_TAG_MASK UINT64_C(7)
+
+/* A receive of one buffer, as the kernel takes it; there is one for each buffer. */
+typedef struct UringSingle {
+        struct msghdr message;
+        struct iovec vector;
+} UringSingle;
 
 typedef struct Uring {
         struct io_uring ring;
@@ -46,6 +54,7 @@ typedef struct Uring {
         /* Read again by some kernels whenever a multishot receive goes on: one for each room for
          * fds, and they live as long as the ring. */
         struct msghdr headers[IO_FDS_MAX + 1];
+        UringSingle *singles; /* by the buffer's index */
 } Uring;
 
 /* Sets a ring up with the flags and sizes we use; 0 or -errno. */
@@ -70,6 +79,24 @@ void uring_receive_complete_into(Io *io, const struct io_uring_cqe *cqe);
 
 /* A completion of URING_TAG_HANGUP. */
 void uring_receive_complete_hangup(Io *io, const struct io_uring_cqe *cqe);
+
+/* What uring_receive.c and uring_single.c share: names of requests, and what becomes of them. */
+uint64_t uring_receive_name(const Slot *slot, UringTag tag);
+Slot *uring_receive_slot(Io *io, uint64_t user_data);  /* NULL: it has another tenant */
+void uring_receive_drop(IoBuffer *buffer, int result); /* nobody's data: back with it */
+void uring_receive_bury(Io *io, Slot *slot); /* a request of a slot without a socket has ended */
+void uring_receive_over(Io *io, Slot *slot, int result);
+
+/* Arms one receive that does not wait. URING_SINGLE_NO_BUFFER: none is free, go on as usual. */
+typedef enum UringSingleArm {
+        URING_SINGLE_ARMED,
+        URING_SINGLE_NO_BUFFER,
+        URING_SINGLE_NO_ROOM, /* in the submission queue */
+} UringSingleArm;
+UringSingleArm uring_single_arm(Io *io, Slot *slot);
+
+/* A completion of URING_TAG_SINGLE. */
+void uring_single_complete(Io *io, const struct io_uring_cqe *cqe);
 
 /* The methods stop() and forget(). */
 void uring_receive_stop(Io *io, Slot *slot);

@@ -14,13 +14,12 @@ _Static_assert(sizeof(BufferHead) == sizeof(struct io_uring_recvmsg_out) &&
                        offsetof(BufferHead, flags) == offsetof(struct io_uring_recvmsg_out, flags),
                "BufferHead is what the kernel writes");
 
-static uint64_t slot_name(const Slot *slot, UringTag tag)
+uint64_t uring_receive_name(const Slot *slot, UringTag tag)
 {
         return (uint64_t)slot->generation << 32 | (uint64_t)slot->index << 3 | tag;
 }
 
-/* NULL: the slot has another tenant. */
-static Slot *slot_named(Io *io, uint64_t user_data)
+Slot *uring_receive_slot(Io *io, uint64_t user_data)
 {
         return slot_find(&io->slots, (uint32_t)user_data >> 3, (uint32_t)(user_data >> 32));
 }
@@ -55,7 +54,8 @@ void uring_receive_replenish(Io *io)
  */
 static bool watch_hangup(Io *io, Slot *slot)
 {
-        struct io_uring_sqe *sqe = uring_get_sqe(io->state, slot_name(slot, URING_TAG_HANGUP));
+        struct io_uring_sqe *sqe =
+                uring_get_sqe(io->state, uring_receive_name(slot, URING_TAG_HANGUP));
 
         if (!sqe)
                 return false;
@@ -75,8 +75,15 @@ static bool arm(Io *io, Slot *slot)
 
         if (!slot->watched && !slot->hung_up && !watch_hangup(io, slot))
                 return false;
-        sqe = uring_get_sqe(uring,
-                            slot_name(slot, slot->into ? URING_TAG_INTO : URING_TAG_RECEIVE));
+        if (slot->crowding && !slot->into) {
+                UringSingleArm armed = uring_single_arm(io, slot);
+
+                if (armed != URING_SINGLE_NO_BUFFER)
+                        return armed == URING_SINGLE_ARMED;
+                slot->crowding = false;
+        }
+        sqe = uring_get_sqe(
+                uring, uring_receive_name(slot, slot->into ? URING_TAG_INTO : URING_TAG_RECEIVE));
         if (!sqe)
                 return false;
         if (slot->into) {
@@ -100,14 +107,14 @@ static bool cancel(Io *io, Slot *slot, UringTag tag)
 
         if (!sqe)
                 return false;
-        io_uring_prep_cancel64(sqe, slot_name(slot, tag), 0);
+        io_uring_prep_cancel64(sqe, uring_receive_name(slot, tag), 0);
         return true;
 }
 
 /* Ends what the kernel still does for a slot; whether there was room for the requests. */
 static bool cancel_slot(Io *io, Slot *slot)
 {
-        if (slot->state == SLOT_ARMED &&
+        if (slot->state == SLOT_ARMED && !slot->single &&
             !cancel(io, slot, slot->into ? URING_TAG_INTO : URING_TAG_RECEIVE))
                 return false;
         /* Its poll goes only with the socket. (A second cancellation finds nothing: harmless.) */
@@ -177,8 +184,7 @@ static size_t payload_size(const Io *io, const Slot *slot, const IoBuffer *buffe
         return (size_t)result - offset;
 }
 
-/* A completion of a socket that is gone: its buffer and fds are given back. */
-static void drop(IoBuffer *buffer, int result)
+void uring_receive_drop(IoBuffer *buffer, int result)
 {
         if (!buffer)
                 return;
@@ -187,15 +193,23 @@ static void drop(IoBuffer *buffer, int result)
         io_buffer_unref(buffer);
 }
 
-/* A request of a slot without a socket has ended. */
-static void bury(Io *io, Slot *slot)
+void uring_receive_bury(Io *io, Slot *slot)
 {
         if (slot->state != SLOT_ARMED && !slot->watched)
                 backend_forget_slot(io, slot);
 }
 
-/* The multishot receive of a slot is over, `result` says why. */
-static void receive_over(Io *io, Slot *slot, int result)
+/* Receives again: at once, or from a crowding socket in its turn. */
+static void go_on(Io *io, Slot *slot)
+{
+        if (slot->crowding)
+                backend_make_rest(io, slot);
+        else
+                backend_make_wait(io, slot);
+}
+
+/* A receive of a slot is over, `result` says why. */
+void uring_receive_over(Io *io, Slot *slot, int result)
 {
         Uring *uring = io->state;
         bool stopping = slot->socket->stopping;
@@ -220,7 +234,7 @@ static void receive_over(Io *io, Slot *slot, int result)
                 if (stopping)
                         backend_push_end(io, slot, 0, 0);
                 else
-                        backend_make_wait(io, slot);
+                        go_on(io, slot);
                 break;
         default:
                 backend_push_end(io, slot, 0, result < 0 ? result : -EPIPE);
@@ -229,16 +243,16 @@ static void receive_over(Io *io, Slot *slot, int result)
 
 void uring_receive_complete(Io *io, const struct io_uring_cqe *cqe)
 {
-        Slot *slot = slot_named(io, cqe->user_data);
+        Slot *slot = uring_receive_slot(io, cqe->user_data);
         IoBuffer *buffer = claim_buffer(io, cqe);
         bool more = (cqe->flags & IORING_CQE_F_MORE) != 0;
         size_t size;
 
         if (!slot || !slot->socket) {
-                drop(buffer, cqe->res);
+                uring_receive_drop(buffer, cqe->res);
                 if (slot && !more) {
                         slot->state = SLOT_IDLE;
-                        bury(io, slot);
+                        uring_receive_bury(io, slot);
                 }
                 return;
         }
@@ -247,7 +261,7 @@ void uring_receive_complete(Io *io, const struct io_uring_cqe *cqe)
                 if (buffer)
                         io_buffer_unref(buffer);
                 if (!more)
-                        receive_over(io, slot, cqe->res);
+                        uring_receive_over(io, slot, cqe->res);
                 return;
         }
         if (!more && slot->socket->stopping) {
@@ -257,16 +271,20 @@ void uring_receive_complete(Io *io, const struct io_uring_cqe *cqe)
         }
         backend_push_data(io, slot, buffer, size, false);
         /* The end is past as an event: see watch_hangup(). */
-        if (more && slot->hung_up && !slot->into && !slot->cancel)
+        if (more && slot->hung_up && !slot->cancel)
                 uring_receive_stop(io, slot);
+        if (more && !slot->crowding && backend_is_crowding(slot)) {
+                slot->crowding = true;
+                uring_receive_stop(io, slot);
+        }
         /* A multishot may end for reasons of the kernel's, such as a full completion queue. */
         if (!more)
-                backend_make_wait(io, slot);
+                go_on(io, slot);
 }
 
 void uring_receive_complete_into(Io *io, const struct io_uring_cqe *cqe)
 {
-        Slot *slot = slot_named(io, cqe->user_data);
+        Slot *slot = uring_receive_slot(io, cqe->user_data);
         int result = cqe->res;
 
         ASSERT(slot && slot->socket && slot->into);
@@ -283,12 +301,12 @@ void uring_receive_complete_into(Io *io, const struct io_uring_cqe *cqe)
 
 void uring_receive_complete_hangup(Io *io, const struct io_uring_cqe *cqe)
 {
-        Slot *slot = slot_named(io, cqe->user_data);
+        Slot *slot = uring_receive_slot(io, cqe->user_data);
 
         ASSERT(slot && slot->watched);
         slot->watched = false;
         if (!slot->socket) {
-                bury(io, slot);
+                uring_receive_bury(io, slot);
                 return;
         }
         if (cqe->res >= 0)

@@ -189,7 +189,7 @@ static void collect_data(Link *link, const IoReceived *received)
         link->size += received->size;
 }
 
-static void collect(const IoReceived *received)
+void link_collect(const IoReceived *received)
 {
         Link *link = CONTAINER_OF(received->socket, Link, socket);
 
@@ -227,7 +227,7 @@ void fixture_turn(Fixture *fixture, uint64_t timeout_ms)
         if (!ready)
                 return;
         do {
-                collect(&received);
+                link_collect(&received);
         } while (io_next(fixture->io, &received));
 }
 

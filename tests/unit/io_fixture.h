@@ -78,6 +78,9 @@ unsigned fixture_count_threads(void);
 Link *link_new(Fixture *fixture, unsigned n_fds_max);
 Link *link_free(Fixture *fixture, Link *link);
 
+/* Adds a completion to the link that it is for. */
+void link_collect(const IoReceived *received);
+
 /* Releases what the link holds: buffers, received fds. */
 void link_release(Link *link);
 

@@ -3,6 +3,10 @@
 #include "tests/unit/io_fixture.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "broker/base/assert.h"
@@ -138,12 +142,75 @@ static void test_io_remove_from_within_the_handler_is_allowed(void **state)
         link_free(fixture, link);
 }
 
+/* Fills the socket whenever there is room, until told to stop. */
+typedef struct Flood {
+        Link *link;
+        atomic_bool stop;
+        size_t n_written;
+} Flood;
+
+static void *flood_run(void *context)
+{
+        Flood *flood = context;
+        struct pollfd room = {.fd = flood->link->far, .events = POLLOUT};
+
+        while (!atomic_load(&flood->stop)) {
+                flood->n_written = link_pour(flood->link, flood->n_written, SIZE_MAX);
+                poll(&room, 1, 10);
+        }
+        return NULL;
+}
+
+/* Whoever writes faster than it is handed out gets no more than its share of the buffers, keeps
+ * nobody waiting behind it, and loses nothing. */
+static void test_io_receive_flooder_gets_its_share_only(void **state)
+{
+        enum { SHARE = 80, AHEAD = 40, N_ROUNDS = 300 };
+        Fixture *fixture = *state;
+        Flood flood = {.link = link_new(fixture, 0)};
+        Link *other = link_new(fixture, 0);
+        IoReceived received;
+        pthread_t thread;
+
+        fixture_turn(fixture, 0);
+        assert_int_equal(pthread_create(&thread, NULL, flood_run, &flood), 0);
+        while (io_buffers_free(fixture->io) == io_buffers_total(fixture->io))
+                io_wait(fixture->io, 0, false);
+        for (unsigned round = 0; round < N_ROUNDS; round++) {
+                unsigned n_ahead = 0;
+
+                /* Nothing is handed out for a while. */
+                for (unsigned i = 0; i < 20; i++) {
+                        io_wait(fixture->io, 0, false);
+                        sched_yield();
+                }
+                assert_true(io_buffers_total(fixture->io) - io_buffers_free(fixture->io) < SHARE);
+                link_write(other, "x", 1);
+                for (;;) {
+                        io_wait(fixture->io, 0, false);
+                        if (!io_next(fixture->io, &received))
+                                continue;
+                        link_collect(&received);
+                        if (received.socket == &other->socket)
+                                break;
+                        assert_true(++n_ahead < AHEAD);
+                }
+        }
+        atomic_store(&flood.stop, true);
+        pthread_join(thread, NULL);
+        FIXTURE_UNTIL(fixture, flood.link->size == flood.n_written);
+        assert_pattern(flood.link->data, flood.link->size, 0);
+        link_free(fixture, other);
+        link_free(fixture, flood.link);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 FIXTURE_TEST(test_io_send_queued_by_the_handler_completes_in_the_same_call),
                 FIXTURE_TEST(test_io_send_1000_at_once_overflows_no_queue),
                 FIXTURE_TEST(test_io_send_to_many_full_sockets_all_complete),
+                FIXTURE_TEST(test_io_receive_flooder_gets_its_share_only),
                 FIXTURE_TEST(test_io_remove_from_within_the_handler_is_allowed),
         };
 
