@@ -178,10 +178,10 @@ static void test_sigterm_is_honoured_while_clients_connect(void **state)
         int64_t end = pressure_now_ms() + 10000;
         pthread_t threads[N_CONNECTORS];
         static Pest pests[N_CONNECTORS];
+        size_t n_clients = 0;
 
         (void)state;
         for (int round = 0; round < N_ROUNDS && pressure_now_ms() < end; round++) {
-                size_t n_clients;
                 int64_t start, took;
                 Bus bus;
                 int r;
@@ -192,11 +192,12 @@ static void test_sigterm_is_honoured_while_clients_connect(void **state)
                 start = pressure_now_ms();
                 r = bus_stop(&bus);
                 took = pressure_now_ms() - start;
-                n_clients = pests_join(pests, threads, N_CONNECTORS);
+                n_clients += pests_join(pests, threads, N_CONNECTORS);
                 assert_int_equal(r, 0);
-                assert_true(n_clients > 0);
                 assert_true(took < pressure_limit_ms(5000));
         }
+        /* In one round, on a busy machine, the end may come before anybody has connected. */
+        assert_true(n_clients > 0);
 }
 
 /* Waits until the daemon's log contains `text`. */
