@@ -200,6 +200,16 @@ static void uring_submit(Io *io)
         }
 }
 
+/*
+ * Whether stalled sockets have to be looked after before this thread sleeps. While something is on
+ * the stack (the bell too: some buffers are offered) no return wakes it. The sockets resumed for
+ * the offered buffers may be idle and never take them: then it is the turn of those behind them.
+ */
+static bool has_resumable(Io *io)
+{
+        return !list_is_empty(&io->stalled) && !stack_is_empty(&io->buffers.returned);
+}
+
 static void uring_wait(Io *io, uint64_t timeout_ns, bool may_sleep)
 {
         Uring *uring = io->state;
@@ -213,7 +223,7 @@ static void uring_wait(Io *io, uint64_t timeout_ns, bool may_sleep)
         }
         /* Not after on_sent(): its caller may have found new work. */
         if (may_sleep && uring->n_tries == 0 && io->n_sent == n_sent &&
-            record_queue_is_empty(&io->records))
+            record_queue_is_empty(&io->records) && !has_resumable(io))
                 sleep_in_kernel(io, timeout_ns);
         else if (io_uring_sq_ready(&uring->ring) > 0 || has_deferred(uring))
                 enter(io, true);
@@ -233,7 +243,7 @@ static bool uring_poll(Io *io)
         if (io_uring_cq_ready(&uring->ring) == 0 && has_deferred(uring))
                 enter(io, true);
         return io_uring_cq_ready(&uring->ring) > 0 || io_uring_sq_ready(&uring->ring) > 0 ||
-               (!list_is_empty(&io->stalled) && !stack_is_empty(&io->buffers.returned));
+               has_resumable(io);
 }
 
 static unsigned power_of_two(unsigned n)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests the scripts in tools/ that are no checks, as far as a tree that is not built allows.
 #
-# Usage: test-scripts.sh [count|refusal|quickstart...]    (default: all)
+# Usage: test-scripts.sh [count|refusal|quickstart|plan...]    (default: all)
 
 set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -79,7 +79,46 @@ XML
         rm -rf "$(sed -n 's/^logs: //p' <<<"$output")"
 }
 
+# ctest_json PROPERTY: two programs, one of them of a daemon, a script, and another kind of test.
+ctest_json() {
+        local limit='{"name": "TIMEOUT", "value": 10.0}'
+        local folder='{"name": "WORKING_DIRECTORY", "value": "/some where"}'
+        local daemon='{"name": "ENVIRONMENT", "value": ["RINGBUS_DAEMON=/bin/true"]}'
+        cat <<JSON
+{"tests": [
+  {"name": "unit/a", "command": ["/bin/true", "/etc", "it's"],
+   "properties": [{"name": "LABELS", "value": ["unit"]}, $limit, $folder]},
+  {"name": "wire/b", "command": ["/bin/false"],
+   "properties": [{"name": "LABELS", "value": ["wire"]}, $limit, $folder, $daemon]},
+  {"name": "order/c", "command": ["/usr/bin/ldd"],
+   "properties": [{"name": "LABELS", "value": ["order"]}, $limit, $folder]},
+  {"name": "fuzz/d", "command": ["/bin/true"],
+   "properties": [{"name": "LABELS", "value": ["fuzz"]}, $1]}]}
+JSON
+}
+
+# What tools/test-kernel runs in its guest, and takes there.
+test_plan() {
+        local output
+        output=$(ctest_json '{"name": "PASS_REGULAR_EXPRESSION", "value": "x"}' |
+                python3 -B "$TOP/tools/kernel/plan.py" . 2 "$TREE")
+        same "$(tr '\n' '|' <<<"$output")" \
+                "3 runs|left out: order/c: ldd is not a program of ours, or was not built|"
+        same "$(tr '\n' '|' <"$TREE/tests")" "$(printf '%s|' \
+                "run unit unit/a 20 '/some where' env /bin/true /etc 'it'\"'\"'s'" \
+                "run wire 'wire/b (uring)' 20 '/some where' env RINGBUS_DAEMON=/bin/true \
+RINGBUS_TEST_IO=uring /bin/false" \
+                "run wire 'wire/b (epoll)' 20 '/some where' env RINGBUS_DAEMON=/bin/true \
+RINGBUS_TEST_IO=epoll /bin/false")"
+        same "$(tr '\n' ' ' <"$TREE/files")" "/bin/false /bin/true /etc "
+        same "$(cat "$TREE/folders")" "/some where"
+        # What is not understood might change a verdict.
+        output=$(ctest_json '{"name": "WILL_FAIL", "value": true}' | sed 's/"fuzz"/"unit"/' |
+                python3 -B "$TOP/tools/kernel/plan.py" . 2 "$TREE" 2>&1) || output+=" refused"
+        same "${output/$'\n'*refused/ refused}" "error: fuzz/d has the property WILL_FAIL refused"
+}
+
 if (($# == 0)); then
-        set -- count refusal quickstart
+        set -- count refusal quickstart plan
 fi
 run_subjects "$@"

@@ -192,6 +192,32 @@ static void test_io_buffers_returned_by_another_thread_wake_a_starving_sleeper(v
         }
 }
 
+/* The only buffer that comes back goes to the socket with data, though others waited longer. */
+static void test_io_buffers_idle_sockets_first_in_line_do_not_hold_up_data(void **state)
+{
+        enum { N = 4 };
+        Fixture *fixture = *state;
+        Link *holder;
+        Link *links[N];
+        uint64_t start;
+
+        fixture_resize(fixture, 4);
+        holder = link_new(fixture, 0);
+        exhaust(fixture, holder);
+        for (unsigned i = 0; i < N; i++)
+                links[i] = link_new(fixture, 0);
+        link_write(links[N - 1], "x", 1);
+        fixture_turn(fixture, 0);
+        io_buffer_unref(holder->kept[--holder->n_kept]);
+        start = clock_now_ns();
+        while (links[N - 1]->size == 0)
+                fixture_turn(fixture, 8000);
+        assert_true(clock_now_ns() - start < 4 * CLOCK_NS_PER_S);
+        for (unsigned i = 0; i < N; i++)
+                link_free(fixture, links[i]);
+        link_free(fixture, holder);
+}
+
 static void test_io_buffers_returned_by_another_thread_wake_nobody_who_has_some(void **state)
 {
         Fixture *fixture = *state;
@@ -365,6 +391,7 @@ int main(void)
                 FIXTURE_TEST(test_io_buffers_more_references_keep_the_bytes),
                 FIXTURE_TEST(test_io_buffers_returned_by_another_thread_wake_a_starving_sleeper),
                 FIXTURE_TEST(test_io_buffers_returned_by_another_thread_wake_nobody_who_has_some),
+                FIXTURE_TEST(test_io_buffers_idle_sockets_first_in_line_do_not_hold_up_data),
                 FIXTURE_TEST(test_io_buffers_plain_traffic_allocates_nothing),
                 FIXTURE_TEST(test_io_buffers_used_up_by_other_threads_carry_a_stream_unharmed),
         };
