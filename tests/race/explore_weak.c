@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "tests/race/weak_scenarios.h"
 
 /* Every scenario with the orders as they are written: no execution that C11 allows fails. */
@@ -54,7 +56,15 @@ static void test_weak_table_holds_in_every_execution(void **state)
         run_suite(&weak_suite_table);
 }
 
-int main(void)
+static void test_weak_deep_scenarios_hold_in_every_execution(void **state)
+{
+        (void)state;
+        run_suite(&weak_suite_names_deep);
+        run_suite(&weak_suite_mailbox_deep);
+}
+
+/* explore_weak [--deep] */
+int main(int argc, char **argv)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_weak_mailbox_holds_in_every_execution),
@@ -63,6 +73,11 @@ int main(void)
                 cmocka_unit_test(test_weak_sleep_hold_in_every_execution),
                 cmocka_unit_test(test_weak_table_holds_in_every_execution),
         };
+        const struct CMUnitTest deep_tests[] = {
+                cmocka_unit_test(test_weak_deep_scenarios_hold_in_every_execution),
+        };
 
+        if (argc == 2 && strcmp(argv[1], "--deep") == 0)
+                return cmocka_run_group_tests(deep_tests, NULL, NULL);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

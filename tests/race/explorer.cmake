@@ -63,4 +63,6 @@ if(NOT RINGBUS_SANITIZE)
     target_link_options(explore_${name} PRIVATE
       LINKER:--wrap=read,--wrap=write,--wrap=alloc_zeroed,--wrap=alloc_free,--wrap=qsbr_retire)
   endforeach()
+  target_compile_definitions(explore_weakened PRIVATE
+    RINGBUS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 endif()

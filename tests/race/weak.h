@@ -41,6 +41,7 @@ typedef struct WeakScenario {
         void (*begin)(void);   /* before each execution: sets everything up anew, unobserved */
         void (*end)(void);     /* after each: checks with ASSERT; NULL: nothing */
         unsigned failures_max; /* weak compare-and-swaps that fail for no reason */
+        bool is_large;         /* not for explore_weakened.c, which runs each many times */
         /* Results. */
         uint64_t n_executions; /* that ran to their end */
         uint64_t n_cut;        /* that the reduction cut off: equal to another */

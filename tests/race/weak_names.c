@@ -302,5 +302,13 @@ static WeakScenario turn_version_ = {.name = "turn: a rule replaced, two broadca
                                      .threads = {replacer, broadcaster, broadcaster_backwards},
                                      .begin = begin_turn};
 
+static WeakScenario name_twice_two_senders = {.name = "name: lost and regained, two senders",
+                                              .n_threads = 3,
+                                              .threads = {changer, sender, sender},
+                                              .begin = begin_names_twice,
+                                              .end = check_two_senders};
+
 const WeakSuite weak_suite_names = {{&name_two_senders, &name_lost_and_regained, &name_no_memory,
                                      &commit_word, &turn_version_}};
+
+const WeakSuite weak_suite_names_deep = {{&name_twice_two_senders}};

@@ -16,4 +16,7 @@ typedef struct WeakSuite {
 extern const WeakSuite weak_suite_mailbox, weak_suite_names, weak_suite_lists, weak_suite_sleep;
 extern const WeakSuite weak_suite_table;
 
+/* For explore_weak --deep: minutes. */
+extern const WeakSuite weak_suite_mailbox_deep, weak_suite_names_deep;
+
 #endif

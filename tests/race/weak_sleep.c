@@ -16,7 +16,7 @@
 #include "broker/sync/wake.h"
 #include "tests/race/weak_scenarios.h"
 
-enum { N_WAKERS = 2 };
+enum { N_WAKERS = 2, N_WORKS = 2 };
 
 typedef struct Work {
         StackNode node;
@@ -25,9 +25,9 @@ typedef struct Work {
 
 static Wake wake;
 static Stack inbox;
-static Work works[N_WAKERS];
+static Work works[N_WAKERS][N_WORKS];
 static WeakSignal eventfd_count;
-static unsigned n_done;
+static unsigned n_done, n_to_do;
 
 /* What broker/sync/wake.c calls: --wrap redirects it here. */
 ssize_t __wrap_write(int fd, const void *bytes, size_t size);
@@ -55,15 +55,31 @@ static void begin_wake(void)
         stack_init(&inbox);
         memset(works, 0, sizeof(works));
         n_done = 0;
+        n_to_do = N_WAKERS;
+}
+
+static void begin_wake_more(void)
+{
+        begin_wake();
+        n_to_do = N_WORKS + 1;
+}
+
+static void give(Work *work)
+{
+        work->text = 7;
+        stack_push(&inbox, &work->node);
+        wake_up(&wake);
 }
 
 static void waker(void)
 {
-        Work *work = &works[weak_thread()];
+        give(&works[weak_thread()][0]);
+}
 
-        work->text = 7;
-        stack_push(&inbox, &work->node);
-        wake_up(&wake);
+static void waker_of_two(void)
+{
+        give(&works[weak_thread()][0]);
+        give(&works[weak_thread()][1]);
 }
 
 static void sleeper(void)
@@ -73,7 +89,7 @@ static void sleeper(void)
                         ASSERT(CONTAINER_OF(node, Work, node)->text == 7);
                         n_done++;
                 }
-                if (n_done == N_WAKERS)
+                if (n_done == n_to_do)
                         return;
                 wake_prepare(&wake);
                 if (stack_is_empty(&inbox))
@@ -87,13 +103,13 @@ static void sleeper(void)
 
 static Account account;
 static WeakSignal resumed;
-static unsigned n_resumes, n_pauses;
+static unsigned n_resumes[WEAK_THREADS_MAX], n_pauses;
 static char home_state; /* what `owner` points to: plain, before the account is shared */
 
 static void resume(void *owner)
 {
         ASSERT(owner == &home_state);
-        n_resumes++; /* plain: two at once are a race */
+        n_resumes[weak_thread()]++;
         weak_signal_raise(&resumed);
 }
 
@@ -103,7 +119,7 @@ static void begin_account(void)
         cell_init(&account.owner, &home_state);
         account_charge(&account, 25, 2);
         resumed = (WeakSignal){0};
-        n_resumes = 0;
+        memset(n_resumes, 0, sizeof(n_resumes));
         n_pauses = 0;
 }
 
@@ -113,6 +129,42 @@ static void home(void)
                 return;
         n_pauses++;
         weak_signal_wait(&resumed);
+}
+
+/* Rests until it is below, however often it is resumed before that. */
+static void rest(void)
+{
+        while (account_is_over(&account)) {
+                if (!account_pause(&account))
+                        continue;
+                n_pauses++;
+                weak_signal_wait(&resumed);
+        }
+}
+
+static WeakSignal charged_again;
+
+static void begin_account_twice(void)
+{
+        begin_account();
+        account.fds = (Counter){0};
+        charged_again = (WeakSignal){0};
+}
+
+static void home_twice(void)
+{
+        rest();
+        account_charge(&account, 15, 0);
+        weak_signal_raise(&charged_again);
+        rest();
+}
+
+static void discharge_all(void)
+{
+        account_discharge(&account, 15, 0);
+        account_discharge(&account, 10, 0);
+        weak_signal_wait(&charged_again);
+        account_discharge(&account, 15, 0);
 }
 
 static void discharge_fds(void)
@@ -127,7 +179,12 @@ static void discharge_bytes(void)
 
 static void check_account(void)
 {
-        ASSERT(n_resumes == n_pauses);
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < WEAK_THREADS_MAX; i++)
+                n += n_resumes[i];
+        ASSERT(n == n_pauses);
+        ASSERT(!account_is_over(&account));
         ASSERT(!switch_is_on(&account.paused));
 }
 
@@ -196,15 +253,26 @@ static WeakScenario wake_up_up_sleep = {.name = "wake: up, up, sleep",
                                         .n_threads = 3,
                                         .threads = {waker, waker, sleeper},
                                         .begin = begin_wake};
+static WeakScenario wake_up_twice_sleep = {.name = "wake: up and up, up, sleep",
+                                           .n_threads = 3,
+                                           .threads = {waker_of_two, waker, sleeper},
+                                           .begin = begin_wake_more,
+                                           .is_large = true};
 static WeakScenario account_pause_ = {.name = "account: pause, discharge, discharge",
                                       .n_threads = 3,
                                       .threads = {home, discharge_fds, discharge_bytes},
                                       .begin = begin_account,
                                       .end = check_account};
+static WeakScenario account_pause_twice = {.name = "account: pause twice, discharge thrice",
+                                           .n_threads = 2,
+                                           .threads = {home_twice, discharge_all},
+                                           .begin = begin_account_twice,
+                                           .end = check_account};
 static WeakScenario switch_post = {.name = "switch: post, post, home",
                                    .n_threads = 3,
                                    .threads = {poster, poster_that_looks, poster_home},
                                    .begin = begin_post_unseen,
                                    .end = check_post};
 
-const WeakSuite weak_suite_sleep = {{&wake_up_up_sleep, &account_pause_, &switch_post}};
+const WeakSuite weak_suite_sleep = {{&wake_up_up_sleep, &wake_up_twice_sleep, &account_pause_,
+                                     &account_pause_twice, &switch_post}};
