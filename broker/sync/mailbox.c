@@ -130,8 +130,8 @@ bool mailbox_release(Mailbox *mailbox)
         do {
                 if ((word & STATE_MASK) != STATE_BUSY)
                         return false;
-                /* Pairs with: mailbox_push_word()'s acquire: the next holder sees our output
-                 * state. */
+                /* Pairs with: the acquire of mailbox_push_word() and mailbox_close(): the next
+                 * holder, or who closes when there is none, sees our output state. */
         } while (!atomic_compare_exchange_weak_explicit(
                 &mailbox->word, &word, (word & EPOCH_MASK) | STATE_EMPTY, memory_order_release,
                 memory_order_relaxed));
@@ -140,8 +140,8 @@ bool mailbox_release(Mailbox *mailbox)
 
 bool mailbox_close(Mailbox *mailbox, MailNode **ret_nodes)
 {
-        /* Pairs with: mailbox_push_word() (acquire: we own the nodes) and mailbox_is_closed()
-         * (release). */
+        /* Pairs with: mailbox_push_word() and mailbox_release() (acquire: we own the nodes, and
+         * the output if nobody has the duty) and mailbox_is_closed() (release). */
         uint64_t word =
                 atomic_exchange_explicit(&mailbox->word, STATE_CLOSED, memory_order_acq_rel);
         uint64_t state = word & STATE_MASK;

@@ -90,7 +90,8 @@ static inline StackNode *owed_list_take(OwedList *list)
 /* The callee's worker, once: what is left, newest first. */
 static inline StackNode *owed_list_seal(OwedList *list)
 {
-        /* Pairs with: owed_list_add(): whoever fails to add knows that we have left. */
+        /* Pairs with: owed_list_add()'s release: the records come with it. Nobody acquires ours:
+         * whoever fails to add need only know that. */
         return atomic_exchange_explicit(&list->top, OWED_LIST_SEALED, memory_order_acq_rel);
 }
 

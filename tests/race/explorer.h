@@ -9,7 +9,7 @@
  * again.
  *
  * What it shows: the protocol, under sequential consistency. What it does not show: orders that are
- * too weak; that is ThreadSanitizer's part (the other race tests) and docs/LOCKFREE.md's arguments.
+ * too weak; that is the part of weak.h, and of ThreadSanitizer in the other race tests.
  *
  * A thread that waits for a condition is not chosen until it holds; if nobody can be chosen and not
  * all have ended, somebody waits for ever: that is a failure.

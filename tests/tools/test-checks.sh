@@ -64,7 +64,15 @@ void inbox_fence(A *a)
         atomic_thread_fence(memory_order_seq_cst);
 }
 C
+        put docs/LOCKFREE.md <<'MD'
+| function | order | pairs with |
+| `inbox_bad()` | acq; rel | `inbox_push()` |
+| `inbox_gone()` | sc | nothing |
+MD
         expect check-atomics \
+                "^broker/sync/inbox.c:5: the orders of inbox_bad.. are 'acq rlx', .* 'acq rel'" \
+                "^broker/sync/inbox.c:12: the orders of inbox_fence.. are 'sc', .* says ''" \
+                '^docs/LOCKFREE.md:4: inbox_gone.. has no memory order' \
                 "^broker/sync/inbox.c:8: 'memory_order_relaxed' does not say what it pairs with" \
                 "^broker/sync/inbox.c:12: stand-alone fence 'atomic_thread_fence'"
 
@@ -86,6 +94,9 @@ int inbox_good(A *a)
         atomic_signal_fence(memory_order_seq_cst);
 }
 C
+        put docs/LOCKFREE.md <<'MD'
+| `inbox_good()` | acq; acq_rel / acq; sc | `inbox_push()` |
+MD
         put broker/io/ring.c <<<'int memory_order_relaxed;'
         expect_none check-atomics
 }
