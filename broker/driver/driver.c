@@ -10,6 +10,7 @@
 
 #include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
+#include "broker/base/stage.h"
 #include "broker/driver/driver_private.h"
 #include "broker/router/send.h"
 #include "broker/router/step.h"
@@ -120,6 +121,7 @@ void driver_push(RouterThread *thread, Endpoint *to, Message *message)
 
         if (!message)
                 return;
+        STAGE_STOP(DRIVER_ANSWER, to->id);
         if (UNLIKELY(counter_read(&router->n_capturing) > 0)) {
                 step_begin(&step, thread);
                 step_push_own(&step, to, message, STEP_PLAIN, true);

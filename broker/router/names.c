@@ -11,6 +11,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/base/hash.h"
+#include "broker/base/stage.h"
 #include "broker/router/router.h"
 
 enum { SLOT_WORDS = ROUTER_SLOTS_MAX / 64 };
@@ -327,6 +328,7 @@ int names_enter(Names *names, Pool *pool, Endpoint *endpoint)
         endpoint->order.text = endpoint_name(endpoint);
         list_push_back(&names->order, &endpoint->order.node);
         names->n_endpoints++;
+        STAGE_REPORT(endpoint->id, endpoint->home, &endpoint->mailbox);
         return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/router/send.h"
 
+#include "broker/base/stage.h"
 #include "broker/base/trace.h"
 #include "broker/router/replies.h"
 #include "broker/router/step.h"
@@ -30,8 +31,10 @@ static bool send_find_owner(Names *names, Text destination, Route *route) LOCK_U
                 }
                 if (!owner)
                         return false;
+                STAGE_STOP(NAME_LOADED, owner->id);
                 route->epoch = mailbox_epoch(&owner->mailbox);
-                if (names_load(name, &marked) == owner && !marked) {
+                if ((names_load(name, &marked) == owner && !marked) ||
+                    STAGE_MUTANT(NO_EPOCH_RECHECK)) {
                         route->to = owner;
                         return true;
                 }
@@ -115,6 +118,7 @@ static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, co
         matches_exclude(thread, route->to);
         matches_find_eavesdroppers(&thread->router->matches, &query, thread);
         step_push_targets(&step, message);
+        STAGE_STOP(SEND_CAPTURED, sender->id);
         /* Epochs are raised inside the turn only: this one cannot pass now. */
         push = step_deliver(thread, route->to, message, route->by_name ? &route->epoch : NULL,
                             STEP_PLAIN);
@@ -157,10 +161,11 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         *ret_again = false;
         if (!send_find_route(thread->router, header->destination, &route))
                 return SEND_NO_OWNER;
+        STAGE_STOP(SEND_FOUND, sender->id);
         result = send_check(router_root(thread->router), &route, header);
         if (result != SEND_OK)
                 return result;
-        if (send_expects_reply(header)) {
+        if (send_expects_reply(header) && !STAGE_MUTANT(RECORD_AFTER_PUSH)) {
                 result = send_expect_reply(thread, sender, route.to, header, &owed);
                 if (result != SEND_OK)
                         return result;
@@ -174,7 +179,11 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
                 replies_consume(thread, sender, route.to, header->reply_serial);
         /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. After a change of owner
          * the record is taken back; if that fails the old owner has left and answered. */
+        STAGE_STOP(SEND_RECORDED, sender->id);
         push = send_push(thread, sender, &route, *message, incoming);
+        STAGE_STOP(SEND_PUSHED, sender->id);
+        if (STAGE_MUTANT(RECORD_AFTER_PUSH) && send_expects_reply(header))
+                return send_expect_reply(thread, sender, route.to, header, &owed);
         if (push == MAILBOX_EPOCH_PASSED)
                 *ret_again = !owed || replies_settle(owed);
         if (push == MAILBOX_NO_MEMORY && (!owed || replies_settle(owed)))
@@ -207,6 +216,7 @@ bool send_refuse_without_owner(RouterThread *thread, Endpoint *sender, const Inc
         bool nobody;
 
         TRACE_WINDOW(TRACE_EXEMPT);
+        STAGE_STOP(SEND_NOBODY, sender->id);
         lock_acquire(&names->lock);
         nobody = !names_get_owner(names, incoming->header.destination);
         if (nobody)
@@ -233,8 +243,9 @@ SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *inco
                                     thread->n_targets, true);
         if (!message)
                 return SEND_NO_MEMORY;
+        STAGE_STOP(BROADCAST_FOUND, sender->id);
         step_begin(&step, thread);
-        if (turn_version(&router->turn) != version)
+        if (turn_version(&router->turn) != version && !STAGE_MUTANT(NO_SECOND_LOOKUP))
                 matches_find(&router->matches, &query, thread);
         step_push_targets(&step, message);
         step_end(&step);
