@@ -39,11 +39,9 @@ static int open_control(void)
 
 int directed_start(void **state)
 {
-        const char *workers, *filter = getenv("RINGBUS_ORDER_TEST");
+        const char *workers;
         int r;
 
-        if (filter)
-                cmocka_set_test_filter(filter);
         setenv("RINGBUS_TEST_WORKERS", "2", 0);
         workers = getenv("RINGBUS_TEST_WORKERS");
         n_workers = (unsigned)strtoul(workers, NULL, 10);
@@ -52,6 +50,15 @@ int directed_start(void **state)
         r = scene_start(state);
         unlink(getenv("RINGBUS_STAGE"));
         return r;
+}
+
+int directed_run_tests(const char *name, const struct CMUnitTest *tests, size_t n_tests)
+{
+        const char *filter = getenv("RINGBUS_ORDER_TEST");
+
+        if (filter)
+                cmocka_set_test_filter(filter);
+        return scene_run_tests(name, tests, n_tests, directed_start);
 }
 
 unsigned directed_workers(void)

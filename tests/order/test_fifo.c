@@ -101,9 +101,38 @@ static void test_fifo_push_while_the_duty_ends_is_sent(void **state)
         (void)expect_signal(receiver, sender->unique_name, "Second");
 }
 
+/* Broadcasts and unicasts in turn, in one piece, so that one worker handles them in one go: it
+ * pushes all of them before it sends any. */
+static void test_fifo_one_batch_keeps_its_order(void **state)
+{
+        enum { N = 20 };
+        Scene *scene = *state;
+        RawClient *sender = directed_join(scene, 0), *receiver = directed_join(scene, 1);
+        Marshal all;
+
+        scene_match(receiver, "type='signal',interface='t.I',member='B'");
+        marshal_init(&all, false);
+        for (unsigned i = 0; i < N; i++) {
+                RawHeader header = i % 2 ? scene_signal(receiver->unique_name, "U", NULL)
+                                         : scene_signal(NULL, "B", NULL);
+                Marshal bytes;
+
+                header.serial = rawclient_serial(sender);
+                marshal_init(&bytes, false);
+                rawmessage_build(&header, NULL, &bytes);
+                marshal_bytes(&all, bytes.data, bytes.size);
+                marshal_deinit(&bytes);
+        }
+        assert_int_equal(rawclient_send(sender, all.data, all.size), 0);
+        marshal_deinit(&all);
+        for (unsigned i = 0; i < N; i++)
+                (void)expect_signal(receiver, sender->unique_name, i % 2 ? "U" : "B");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                directed_test(test_fifo_one_batch_keeps_its_order),
                 directed_test(test_fifo_all_kinds_keep_their_order),
                 directed_test(test_fifo_push_while_the_duty_ends_is_sent),
         };
