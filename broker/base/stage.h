@@ -27,6 +27,7 @@
         X(SEND_FOUND)         /* sender: the receiver is looked up; no record, no push */          \
         X(SEND_RECORDED)      /* sender: what is owed is recorded; no push */                      \
         X(SEND_PUSHED)        /* sender: pushed */                                                 \
+        X(SEND_UNCAPTURED)    /* sender: nobody eavesdrops, it sees; no push */                    \
         X(SEND_CAPTURED)      /* sender: pushed to eavesdroppers, not to the receiver */           \
         X(NAME_LOADED)        /* owner: found by a name, its epoch not read */                     \
         X(NAME_ANNOUNCED)     /* new owner, or else the old: marked, announced, not published */   \
@@ -43,13 +44,14 @@
         X(OUTPUT_FAILED)      /* receiver: nothing more can be sent to it, its home is told */
 
 #define STAGE_MUTANTS(X)                                                                           \
-        X(NO_COMMIT_WORD, "no-commit-word")     /* sends what is not committed */                  \
-        X(NO_TURN, "no-turn")                   /* steps do not take the turn */                   \
-        X(NO_SECOND_LOOKUP, "no-second-lookup") /* though the version moved */                     \
-        X(NO_EPOCH_RECHECK, "no-epoch-recheck") /* of the name, after its owner's epoch */         \
-        X(NO_EPOCH, "no-epoch")                 /* pushes whatever the epoch is */                 \
-        X(DIRECT_SEND, "direct-send")           /* to the socket, past the mailbox */              \
-        X(TAKE_BY_EXCHANGE, "take-by-exchange") /* instead of compare-and-swap */                  \
+        X(NO_COMMIT_WORD, "no-commit-word")         /* sends what is not committed */              \
+        X(NO_TURN, "no-turn")                       /* steps do not take the turn */               \
+        X(NO_SECOND_LOOKUP, "no-second-lookup")     /* though the version moved */                 \
+        X(NO_EPOCH_RECHECK, "no-epoch-recheck")     /* of the name, after its owner's epoch */     \
+        X(NO_EPOCH, "no-epoch")                     /* pushes whatever the epoch is */             \
+        X(NO_EAVESDROP_EPOCH, "no-eavesdrop-epoch") /* the first eavesdropper raises none */       \
+        X(DIRECT_SEND, "direct-send")               /* to the socket, past the mailbox */          \
+        X(TAKE_BY_EXCHANGE, "take-by-exchange")     /* instead of compare-and-swap */              \
         X(RECORD_AFTER_PUSH, "reply-record-after-push")                                            \
         X(UNSEALED_LIST, "unsealed-list")       /* of what a leaving callee owes */                \
         X(END_INPUT, "end-input-on-send-error") /* instead of reading to the end */

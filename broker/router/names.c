@@ -359,6 +359,17 @@ void names_leave(Names *names, Endpoint *endpoint)
         names->n_endpoints--;
 }
 
+void names_raise_epochs(Names *names)
+{
+        LIST_FOREACH(&names->order, node)
+        {
+                NamesOrder *order = CONTAINER_OF(node, NamesOrder, node);
+
+                if (order->text.data[0] == ':') /* a connection, not a well-known name */
+                        mailbox_raise_epoch(&CONTAINER_OF(order, Endpoint, order)->mailbox);
+        }
+}
+
 uint32_t names_take_slot(Names *names)
 {
         uint32_t slot = UINT32_MAX;

@@ -9,8 +9,8 @@
 /* A destination as found without a lock. */
 typedef struct Route {
         Endpoint *to;
-        bool by_name; /* well-known: the push must happen in this epoch */
-        uint32_t epoch;
+        uint32_t epoch; /* of its mailbox; the push must happen in it */
+        bool by_name;   /* well-known */
 } Route;
 
 /* Rule R3: the owner, then its epoch, then the entry once more. */
@@ -48,6 +48,8 @@ static bool send_find_route(Router *router, Text destination, Route *route)
         if (route->by_name)
                 return send_find_owner(&router->names, destination, route);
         route->to = names_find_unique(&router->names, destination);
+        if (route->to)
+                route->epoch = mailbox_epoch(&route->to->mailbox);
         return route->to != NULL;
 }
 
@@ -132,9 +134,10 @@ static MailboxPush send_push(RouterThread *thread, Endpoint *sender, const Route
         TRACE_HOP();
         if (UNLIKELY(counter_read(&thread->router->n_capturing) > 0))
                 return send_push_captured(thread, sender, route, message, incoming);
+        STAGE_STOP(SEND_UNCAPTURED, sender->id);
         thread->n_step_duties = 0;
-        return step_deliver(thread, route->to, message, route->by_name ? &route->epoch : NULL,
-                            STEP_PLAIN);
+        /* The epoch is older than the look at n_capturing: who begins to eavesdrop raises all. */
+        return step_deliver(thread, route->to, message, &route->epoch, STEP_PLAIN);
 }
 
 /* A message that is queued behind much else, or on a worker short of buffers, must not pin one. */
@@ -162,9 +165,12 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         if (!send_find_route(thread->router, header->destination, &route))
                 return SEND_NO_OWNER;
         STAGE_STOP(SEND_FOUND, sender->id);
-        result = send_check(router_root(thread->router), &route, header);
-        if (result != SEND_OK)
-                return result;
+        /* At a second attempt a reply's record is used up: it is not refused any more. */
+        if (!*message || !send_is_reply(header)) {
+                result = send_check(router_root(thread->router), &route, header);
+                if (result != SEND_OK)
+                        return result;
+        }
         if (send_expects_reply(header) && !STAGE_MUTANT(RECORD_AFTER_PUSH)) {
                 result = send_expect_reply(thread, sender, route.to, header, &owed);
                 if (result != SEND_OK)

@@ -129,6 +129,29 @@ static void test_answers_eavesdropper_sees_one_stream(void **state)
         expect_nothing(eavesdropper);
 }
 
+/* A rule that eavesdrops is added, and acknowledged, when a unicast is on its way. */
+static void test_answers_new_eavesdropper_misses_nothing(void **state)
+{
+        Scene *scene = *state;
+        RawClient *slow = directed_join(scene, 0), *quick = directed_join(scene, 1),
+                  *receiver = directed_join(scene, 1), *eavesdropper = directed_join(scene, 1);
+        const RawHeader signal = scene_signal(receiver->unique_name, "S", NULL);
+        StagedStop *uncaptured = directed_arm(SEND_UNCAPTURED, directed_id(slow));
+
+        if (uncaptured)
+                (void)scene_send(slow, &signal);
+        directed_wait(uncaptured);
+        scene_match(eavesdropper, "eavesdrop='true',interface='t.I'");
+        (void)scene_send(quick, &signal);
+        (void)expect_signal(receiver, quick->unique_name, "S");
+        (void)expect_signal(eavesdropper, quick->unique_name, "S");
+        directed_release(uncaptured);
+        if (!uncaptured)
+                (void)scene_send(slow, &signal);
+        (void)expect_signal(receiver, slow->unique_name, "S");
+        directed_expect_pushed(eavesdropper, slow->unique_name, "S");
+}
+
 /* A pipe's reading end, and what identifies it. */
 static ino_t make_fd(int *ret_fd)
 {
@@ -213,6 +236,7 @@ int main(void)
                 directed_test(test_answers_callee_that_left_before_the_record_is_answered_for),
                 directed_test(test_answers_callee_that_left_before_the_push_answers_once),
                 directed_test(test_answers_eavesdropper_sees_one_stream),
+                directed_test(test_answers_new_eavesdropper_misses_nothing),
                 directed_test(test_answers_fds_stay_with_their_message),
                 directed_test(test_answers_round_trip_to_the_bus_is_a_barrier),
         };
