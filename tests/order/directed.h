@@ -8,7 +8,8 @@
  *
  * With one worker a stopped thread stops the whole bus, so nothing is stopped there: arming,
  * waiting and releasing do nothing (directed_stops() is false), and what the test asserts is the
- * clause alone, without the interleaving.
+ * clause alone, without the interleaving. So it is with the reference, which has to pass as well:
+ *      RINGBUS_DAEMON=/usr/bin/dbus-daemon build/dev/tests/order/test_order_names
  *
  * Owner: the main thread. What cannot be done fails the running test.
  */
