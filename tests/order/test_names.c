@@ -200,6 +200,35 @@ static void test_names_rules_follow_the_owner(void **state)
         expect_nothing(receiver);
 }
 
+/* The owner is looked up, and leaves before the push; the next in the queue inherits the name. The
+ * call was to the old owner: it is answered once, and the heir gets what is sent from then on. */
+static void test_names_heir_gets_what_is_sent_later(void **state)
+{
+        Scene *scene = *state;
+        RawClient *sender = directed_join(scene, 0), *old = directed_join(scene, 1),
+                  *heir = directed_join(scene, 1);
+        const RawHeader call = scene_method(NAME, "M", NULL),
+                        later = scene_method(NAME, "Later", NULL);
+        StagedStop *recorded;
+        uint32_t serial = 0;
+
+        scene_own(old, NAME);
+        expect_u32(heir, scene_call(heir, "RequestName", "su", NAME, 0U), 2);
+        recorded = directed_arm(SEND_RECORDED, directed_id(sender));
+        if (recorded)
+                serial = scene_send(sender, &call);
+        directed_wait(recorded);
+        scene_leave(scene, old);
+        expect_name_signal(heir, "NameAcquired", NAME);
+        if (recorded)
+                (void)expect_error(sender, serial, "NoReply", NULL);
+        directed_release(recorded);
+        (void)scene_send(sender, &later);
+        (void)expect_call(heir, sender->unique_name, "Later");
+        expect_nothing(heir);
+        expect_nothing(sender);
+}
+
 /* Nobody owns the name at the sender's first look; before it can refuse the call, somebody does. */
 static void test_names_late_owner_is_found_before_a_refusal(void **state)
 {
@@ -258,6 +287,7 @@ int main(void)
                 directed_test(test_names_sender_waits_for_a_change_under_way),
                 directed_test(test_names_observer_of_the_change_reaches_the_new_owner),
                 directed_test(test_names_rules_follow_the_owner),
+                directed_test(test_names_heir_gets_what_is_sent_later),
                 directed_test(test_names_late_owner_is_found_before_a_refusal),
                 directed_test(test_names_waiting_messages_come_first),
         };
