@@ -10,6 +10,7 @@
 
 #include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
+#include "broker/base/stage.h"
 #include "broker/driver/driver_private.h"
 #include "broker/router/send.h"
 #include "broker/router/step.h"
@@ -116,20 +117,25 @@ void driver_deinit(Driver *driver)
 void driver_push(RouterThread *thread, Endpoint *to, Message *message)
 {
         Router *router = thread->router;
+        uint32_t epoch;
         Step step;
 
         if (!message)
                 return;
-        if (UNLIKELY(counter_read(&router->n_capturing) > 0)) {
-                step_begin(&step, thread);
-                step_push_own(&step, to, message, STEP_PLAIN, true);
-                step_end(&step);
-                return;
-        }
-        if (step_is_full(to, &router_root(router)->limits))
-                tally_add(&thread->n_dropped, 1);
-        else
-                step_deliver(thread, to, message, NULL, STEP_PLAIN);
+        STAGE_STOP(DRIVER_ANSWER, to->id);
+        do { /* again: somebody began to eavesdrop, or it lost a name */
+                epoch = mailbox_epoch(&to->mailbox);
+                if (UNLIKELY(counter_read(&router->n_capturing) > 0)) {
+                        step_begin(&step, thread);
+                        step_push_own(&step, to, message, STEP_PLAIN, true);
+                        step_end(&step);
+                        return;
+                }
+                if (step_is_full(to, &router_root(router)->limits)) {
+                        tally_add(&thread->n_dropped, 1);
+                        break;
+                }
+        } while (step_deliver(thread, to, message, &epoch, STEP_PLAIN) == MAILBOX_EPOCH_PASSED);
         message_unref(&thread->pool, message, 1);
 }
 

@@ -2,6 +2,7 @@
 /* Hello, GetId, and what starts services. */
 #include <errno.h>
 
+#include "broker/base/stage.h"
 #include "broker/driver/driver_private.h"
 
 static Message *driver_build_hello(RouterThread *thread, const void *context, uint32_t code)
@@ -22,6 +23,7 @@ void driver_hello(DriverCall *call)
                 driver_fail(call, "Failed", "Already handled an Hello message");
                 return;
         }
+        STAGE_STOP(HELLO_BEGUN, 0);
         switch (ownership_hello(call->thread, call->caller, &reply)) {
         case OWNERSHIP_OK:
                 peer_set_complete(call->peer);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/stage.h"
 #include "broker/router/ownership.h"
 
 /* Any thread: the last reference is gone. */
@@ -180,7 +181,9 @@ void peer_leave(Peer *peer)
         input->closing = true;
         shutdown(peer->fd, SHUT_RDWR); /* ends a send that waits for room */
         peer_close_mailbox(peer);
+        STAGE_STOP(LEAVE_CLOSED, peer->endpoint.id);
         ownership_leave(&shard->thread, &peer->endpoint);
+        STAGE_STOP(LEAVE_SEALED, peer->endpoint.id);
         cell_publish(&peer->endpoint.account->owner, NULL);
         peer_drop_input(peer);
         io_remove(shard->io, &input->socket);

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 
 #include "broker/base/clock.h"
+#include "broker/base/stage.h"
 #include "broker/base/trace.h"
 #include "broker/peer/peer.h"
 
@@ -97,6 +98,7 @@ static void peer_fail_output(Shard *shard, Peer *peer)
         /* Its home may be waiting for room in its account: it has to read on, to the end. */
         switch_set(&peer->output_dead);
         shard->handlers.post_resume(shard->handlers.context, peer);
+        STAGE_STOP(OUTPUT_FAILED, peer->endpoint.id);
         peer_abandon(shard, peer);
 }
 
@@ -126,7 +128,7 @@ static unsigned peer_fill(Peer *peer, struct iovec *iovecs, unsigned n_max)
                 Message *message = delivery->message;
                 MailNode *next = delivery->node.next;
 
-                if (!message_is_committed(message))
+                if (!message_is_committed(message) && !STAGE_MUTANT(NO_COMMIT_WORD))
                         break;
                 if (message->n_fds > 0 && offset == 0 && delivery != output->first)
                         break;
@@ -247,6 +249,7 @@ void peer_flush(Shard *shard, Peer *peer)
                         return;
                 }
         }
+        STAGE_STOP(OUTPUT_TAKEN, peer->endpoint.id);
         if (peer_fds_must_wait(peer)) {
                 peer_park(shard, peer);
                 return;
@@ -260,6 +263,7 @@ void peer_flush(Shard *shard, Peer *peer)
         if (n == 0) { /* not committed yet: the duty stays, for the next turn */
                 peer->endpoint.duty_node.next = shard->uncommitted;
                 shard->uncommitted = &peer->endpoint.duty_node;
+                STAGE_STOP(OUTPUT_UNCOMMITTED, peer->endpoint.id);
                 return;
         }
         shard->n_iovecs += n;
@@ -335,6 +339,7 @@ void peer_handle_sent(Shard *shard, Peer *peer)
         }
         if (!tried)
                 switch_clear(&peer->endpoint.stalled);
+        STAGE_STOP(OUTPUT_SENT, peer->endpoint.id);
         if (output->in_flight > 0 && tried)
                 peer_send_waiting(shard, peer);
         else if (output->in_flight > 0)

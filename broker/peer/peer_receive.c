@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/stage.h"
 #include "broker/base/trace.h"
 #include "broker/peer/peer.h"
 
@@ -140,6 +141,8 @@ void peer_continue(Peer *peer, uint32_t pause_over)
 
         TRACE_HOP();
         input->pauses &= ~pause_over;
+        if (STAGE_MUTANT(END_INPUT) && switch_is_on(&peer->output_dead))
+                peer_close(peer);
         while (!input->pauses && !input->closing && (held = peer_take_held(input))) {
                 /* Parsing may pause again and hold the rest: that goes in front of the others. */
                 PeerHeld *others = input->held_first, *others_last = input->held_last;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/base/hash.h"
+#include "broker/base/stage.h"
 #include "broker/router/matches_private.h"
 #include "broker/router/names.h"
 #include "broker/router/routerthread.h"
@@ -162,9 +163,12 @@ static void matches_find_in(const MatchLookup *lookup, const MatchInterface *int
         uint64_t hash;
 
         for (const MatchShape *shape = cell_get(&interface->shapes); shape;
-             shape = cell_get(&shape->next))
+             shape = cell_get(&shape->next)) {
                 if (matches_hash_for(shape, lookup->query, &hash))
                         matches_probe(lookup, shape, hash);
+                STAGE_STOP(MATCHES_PROBED,
+                           lookup->query->sender ? lookup->query->sender->id : ENDPOINT_NO_ID);
+        }
 }
 
 void matches_find(const Matches *matches, MatchQuery *query, RouterThread *thread)

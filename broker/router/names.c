@@ -11,6 +11,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/base/hash.h"
+#include "broker/base/stage.h"
 #include "broker/router/router.h"
 
 enum { SLOT_WORDS = ROUTER_SLOTS_MAX / 64 };
@@ -327,6 +328,7 @@ int names_enter(Names *names, Pool *pool, Endpoint *endpoint)
         endpoint->order.text = endpoint_name(endpoint);
         list_push_back(&names->order, &endpoint->order.node);
         names->n_endpoints++;
+        STAGE_REPORT(endpoint->id, endpoint->home, &endpoint->mailbox);
         return 0;
 }
 
@@ -355,6 +357,17 @@ void names_leave(Names *names, Endpoint *endpoint)
         list_remove(&endpoint->order.node);
         endpoint->in_registry = false;
         names->n_endpoints--;
+}
+
+void names_raise_epochs(Names *names)
+{
+        LIST_FOREACH(&names->order, node)
+        {
+                NamesOrder *order = CONTAINER_OF(node, NamesOrder, node);
+
+                if (order->text.data[0] == ':') /* a connection, not a well-known name */
+                        mailbox_raise_epoch(&CONTAINER_OF(order, Endpoint, order)->mailbox);
+        }
 }
 
 uint32_t names_take_slot(Names *names)

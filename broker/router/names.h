@@ -136,6 +136,10 @@ void names_reveal(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
 /* The end of the same. */
 void names_leave(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
 
+/* Inside the turn, after n_capturing was raised from 0: unicasts on their way that have not seen
+ * that are not pushed any more, but looked up again. */
+void names_raise_epochs(Names *names) LOCK_REQUIRES(names->lock);
+
 /* Connections of one uid that said Hello. */
 unsigned names_count_user(Names *names, uint32_t uid) LOCK_REQUIRES(names->lock);
 

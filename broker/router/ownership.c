@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/router/ownership_private.h"
 
+#include "broker/base/stage.h"
 #include "broker/router/activation.h"
 #include "broker/router/busmessage.h"
 
@@ -46,6 +47,7 @@ OwnershipResult ownership_hello(RouterThread *thread, Endpoint *endpoint,
                                    endpoint);
                 step_push_own(&step, endpoint, busmessage_name_acquired(thread, endpoint, name),
                               STEP_PLAIN, false);
+                STAGE_STOP(HELLO_ANNOUNCED, endpoint->id);
                 names_reveal(&router->names, endpoint);
                 step_end(&step);
         }
@@ -76,6 +78,7 @@ static void ownership_announce(Step *step, Name *name, Endpoint *old, Endpoint *
                 activation_deliver(step, name, new);
         }
         step_bump(step);
+        STAGE_STOP(NAME_ANNOUNCED, new ? new->id : old->id);
 }
 
 static void ownership_drop(RouterThread *thread, NameOwner *owner)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a connection, as far as others learn of it; see ownership.h. */
+#include "broker/base/stage.h"
 #include "broker/router/activation.h"
 #include "broker/router/busmessage.h"
 #include "broker/router/ownership_private.h"
@@ -105,6 +106,7 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
                 lock_release(&names->lock);
                 activation_discard(thread);
         }
+        STAGE_STOP(LEAVE_ANNOUNCED, endpoint->id);
         replies_seal(thread, endpoint, ownership_answer_no_reply);
         replies_forget_calls(thread, endpoint);
 }

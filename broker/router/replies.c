@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "broker/base/hash.h"
+#include "broker/base/stage.h"
 
 enum {
         BUCKETS_MIN = 16,
@@ -287,7 +288,8 @@ void replies_seal(RouterThread *thread, Endpoint *callee,
         StackNode *node;
 
         replies_collect(thread, callee);
-        node = owed_list_seal(&callee->owed_incoming);
+        node = STAGE_MUTANT(UNSEALED_LIST) ? owed_list_take(&callee->owed_incoming)
+                                           : owed_list_seal(&callee->owed_incoming);
         while (node) { /* added since the collect */
                 StackNode *next = node->next;
                 Owed *owed = CONTAINER_OF(node, Owed, added);

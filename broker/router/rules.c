@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/router/rules.h"
 
+#include "broker/base/stage.h"
 #include "proto/syntax.h"
 
 /* A rule about a well-known sender pins that name, and may have it watched: then its owner's
@@ -43,9 +44,9 @@ unsigned rules_count(RouterThread *thread, Endpoint *endpoint)
         return n;
 }
 
-/* Inside the turn (and the registry lock when `name`). */
+/* Inside the turn (and the registry lock when `name`, or when it eavesdrops). */
 static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule *rule,
-                                MatchEntry **entry, Name *name)
+                                MatchEntry **entry, Name *name) LOCK_UNCHECKED
 {
         Router *router = step->thread->router;
         const MatchesNamed named = {.name = name,
@@ -66,8 +67,9 @@ static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule 
                 if (matches_entry_watches(*entry) && name->n_watching++ == 0)
                         rules_refresh_owner(step, name);
                 *entry = NULL;
-                if (rule->eavesdrop)
-                        counter_add(&router->n_capturing, 1);
+                if (rule->eavesdrop && counter_add(&router->n_capturing, 1) == 1 &&
+                    !STAGE_MUTANT(NO_EAVESDROP_EPOCH))
+                        names_raise_epochs(&router->names);
                 step_bump(step);
         }
         endpoint->n_rules++;
@@ -79,6 +81,7 @@ RulesResult rules_add(RouterThread *thread, Endpoint *endpoint, const MatchRule 
 {
         Router *router = thread->router;
         const bool by_name = rules_names_well_known(rule);
+        const bool locks = by_name || rule->eavesdrop;
         MatchEntry *entry = matches_new_entry(rule, endpoint);
         RulesResult result = RULES_NO_MEMORY;
         Name *name = NULL;
@@ -86,10 +89,10 @@ RulesResult rules_add(RouterThread *thread, Endpoint *endpoint, const MatchRule 
 
         if (!entry)
                 return RULES_NO_MEMORY;
-        if (by_name) {
+        if (locks)
                 lock_acquire(&router->names.lock);
+        if (by_name)
                 name = names_make(&router->names, &thread->pool, rule->sender);
-        }
         if (!by_name || name) {
                 step_begin(&step, thread);
                 result = rules_insert(&step, endpoint, rule, &entry, name);
@@ -99,7 +102,7 @@ RulesResult rules_add(RouterThread *thread, Endpoint *endpoint, const MatchRule 
         }
         if (name)
                 names_drop_if_unused(&router->names, name);
-        if (by_name)
+        if (locks)
                 lock_release(&router->names.lock);
         if (entry)
                 matches_free_entry(entry);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/router/send.h"
 
+#include "broker/base/stage.h"
 #include "broker/base/trace.h"
 #include "broker/router/replies.h"
 #include "broker/router/step.h"
@@ -8,8 +9,8 @@
 /* A destination as found without a lock. */
 typedef struct Route {
         Endpoint *to;
-        bool by_name; /* well-known: the push must happen in this epoch */
-        uint32_t epoch;
+        uint32_t epoch; /* of its mailbox; the push must happen in it */
+        bool by_name;   /* well-known */
 } Route;
 
 /* Rule R3: the owner, then its epoch, then the entry once more. */
@@ -30,8 +31,10 @@ static bool send_find_owner(Names *names, Text destination, Route *route) LOCK_U
                 }
                 if (!owner)
                         return false;
+                STAGE_STOP(NAME_LOADED, owner->id);
                 route->epoch = mailbox_epoch(&owner->mailbox);
-                if (names_load(name, &marked) == owner && !marked) {
+                if ((names_load(name, &marked) == owner && !marked) ||
+                    STAGE_MUTANT(NO_EPOCH_RECHECK)) {
                         route->to = owner;
                         return true;
                 }
@@ -45,6 +48,8 @@ static bool send_find_route(Router *router, Text destination, Route *route)
         if (route->by_name)
                 return send_find_owner(&router->names, destination, route);
         route->to = names_find_unique(&router->names, destination);
+        if (route->to)
+                route->epoch = mailbox_epoch(&route->to->mailbox);
         return route->to != NULL;
 }
 
@@ -115,6 +120,7 @@ static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, co
         matches_exclude(thread, route->to);
         matches_find_eavesdroppers(&thread->router->matches, &query, thread);
         step_push_targets(&step, message);
+        STAGE_STOP(SEND_CAPTURED, sender->id);
         /* Epochs are raised inside the turn only: this one cannot pass now. */
         push = step_deliver(thread, route->to, message, route->by_name ? &route->epoch : NULL,
                             STEP_PLAIN);
@@ -128,9 +134,10 @@ static MailboxPush send_push(RouterThread *thread, Endpoint *sender, const Route
         TRACE_HOP();
         if (UNLIKELY(counter_read(&thread->router->n_capturing) > 0))
                 return send_push_captured(thread, sender, route, message, incoming);
+        STAGE_STOP(SEND_UNCAPTURED, sender->id);
         thread->n_step_duties = 0;
-        return step_deliver(thread, route->to, message, route->by_name ? &route->epoch : NULL,
-                            STEP_PLAIN);
+        /* The epoch is older than the look at n_capturing: who begins to eavesdrop raises all. */
+        return step_deliver(thread, route->to, message, &route->epoch, STEP_PLAIN);
 }
 
 /* A message that is queued behind much else, or on a worker short of buffers, must not pin one. */
@@ -157,10 +164,14 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         *ret_again = false;
         if (!send_find_route(thread->router, header->destination, &route))
                 return SEND_NO_OWNER;
-        result = send_check(router_root(thread->router), &route, header);
-        if (result != SEND_OK)
-                return result;
-        if (send_expects_reply(header)) {
+        STAGE_STOP(SEND_FOUND, sender->id);
+        /* At a second attempt a reply's record is used up: it is not refused any more. */
+        if (!*message || !send_is_reply(header)) {
+                result = send_check(router_root(thread->router), &route, header);
+                if (result != SEND_OK)
+                        return result;
+        }
+        if (send_expects_reply(header) && !STAGE_MUTANT(RECORD_AFTER_PUSH)) {
                 result = send_expect_reply(thread, sender, route.to, header, &owed);
                 if (result != SEND_OK)
                         return result;
@@ -174,7 +185,11 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
                 replies_consume(thread, sender, route.to, header->reply_serial);
         /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. After a change of owner
          * the record is taken back; if that fails the old owner has left and answered. */
+        STAGE_STOP(SEND_RECORDED, sender->id);
         push = send_push(thread, sender, &route, *message, incoming);
+        STAGE_STOP(SEND_PUSHED, sender->id);
+        if (STAGE_MUTANT(RECORD_AFTER_PUSH) && send_expects_reply(header))
+                return send_expect_reply(thread, sender, route.to, header, &owed);
         if (push == MAILBOX_EPOCH_PASSED)
                 *ret_again = !owed || replies_settle(owed);
         if (push == MAILBOX_NO_MEMORY && (!owed || replies_settle(owed)))
@@ -207,6 +222,7 @@ bool send_refuse_without_owner(RouterThread *thread, Endpoint *sender, const Inc
         bool nobody;
 
         TRACE_WINDOW(TRACE_EXEMPT);
+        STAGE_STOP(SEND_NOBODY, sender->id);
         lock_acquire(&names->lock);
         nobody = !names_get_owner(names, incoming->header.destination);
         if (nobody)
@@ -233,8 +249,9 @@ SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *inco
                                     thread->n_targets, true);
         if (!message)
                 return SEND_NO_MEMORY;
+        STAGE_STOP(BROADCAST_FOUND, sender->id);
         step_begin(&step, thread);
-        if (turn_version(&router->turn) != version)
+        if (turn_version(&router->turn) != version && !STAGE_MUTANT(NO_SECOND_LOOKUP))
                 matches_find(&router->matches, &query, thread);
         step_push_targets(&step, message);
         step_end(&step);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/router/step.h"
 
+#include "broker/base/stage.h"
 #include "broker/base/trace.h"
 
 bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits)
@@ -12,11 +13,14 @@ bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits)
 MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
                          const uint32_t *epoch, StepPush how)
 {
-        Delivery *delivery = message_add_delivery(&thread->pool, message);
         const uint64_t charge = message_charge(message);
+        Delivery *delivery;
         MailboxPush push;
 
         TRACE_HOP();
+        if (STAGE_SENDS_DIRECTLY(to, message))
+                return MAILBOX_PUSHED;
+        delivery = message_add_delivery(&thread->pool, message);
         if (!delivery) {
                 if (how == STEP_RAISE_EPOCH)
                         mailbox_raise_epoch(&to->mailbox);
@@ -25,7 +29,7 @@ MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
         counter_add(&to->queued_bytes, charge);
         if (message->n_fds > 0)
                 counter_add(&to->queued_fds, message->n_fds);
-        if (epoch)
+        if (epoch && !STAGE_MUTANT(NO_EPOCH))
                 push = mailbox_push_in_epoch(&to->mailbox, &delivery->node, *epoch);
         else if (how == STEP_RAISE_EPOCH)
                 push = mailbox_push_raising_epoch(&to->mailbox, &delivery->node);
@@ -59,7 +63,8 @@ void step_begin(Step *step, RouterThread *thread) LOCK_UNCHECKED
         step->first = NULL;
         step->bumped = false;
         thread->n_step_duties = 0;
-        turn_take(&thread->router->turn);
+        if (!STAGE_MUTANT(NO_TURN))
+                turn_take(&thread->router->turn);
 }
 
 /* Makes the message wait for the step's commit word. */
@@ -107,6 +112,7 @@ unsigned step_push_targets(Step *step, Message *message)
                         continue;
                 }
                 step_push(step, to, message, STEP_PLAIN);
+                STAGE_STOP(STEP_PUSHED, to->id);
                 n++;
         }
         return n;
@@ -179,7 +185,8 @@ void step_end(Step *step) LOCK_UNCHECKED
                 turn_bump(&step->thread->router->turn);
         if (step->first)
                 commit_set(&step->first->commit);
-        turn_release(&step->thread->router->turn);
+        if (!STAGE_MUTANT(NO_TURN))
+                turn_release(&step->thread->router->turn);
         if (step->first)
                 message_unref(&step->thread->pool, step->first, 1);
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "broker/base/assert.h"
+#include "broker/base/stage.h"
 
 /*
  * Word: bits 0-1 state, bits 2-44 node address / 32, bits 45-63 epoch. User addresses have 47 bits
@@ -98,6 +99,13 @@ void mailbox_raise_epoch(Mailbox *mailbox)
                                                         memory_order_relaxed));
 }
 
+/* What take must not do: it would overwrite CLOSED and raised epochs. */
+static inline uint64_t mailbox_exchange(Mailbox *mailbox, uint64_t word)
+{
+        /* Pairs with: mailbox_push_word()'s release. */
+        return atomic_exchange_explicit(&mailbox->word, word, memory_order_acquire);
+}
+
 MailNode *mailbox_take(Mailbox *mailbox)
 {
         /* Pairs with: the CAS below checks it. */
@@ -107,11 +115,16 @@ MailNode *mailbox_take(Mailbox *mailbox)
         do {
                 if ((word & STATE_MASK) != STATE_LIST)
                         return NULL;
+                STAGE_STOP(MAILBOX_TAKE, (uintptr_t)mailbox);
+                if (STAGE_MUTANT(TAKE_BY_EXCHANGE)) {
+                        word = mailbox_exchange(mailbox, (word & EPOCH_MASK) | STATE_BUSY);
+                        break;
+                }
                 /* Pairs with: mailbox_push_word()'s release: the nodes come with it. */
         } while (!atomic_compare_exchange_weak_explicit(
                 &mailbox->word, &word, (word & EPOCH_MASK) | STATE_BUSY, memory_order_acquire,
                 memory_order_relaxed));
-        newest = mailbox_unpack_node(word);
+        newest = mailbox_unpack_node(word); /* NULL in other states: they have no address */
         while (newest) {
                 MailNode *next = newest->next;
 

@@ -23,8 +23,10 @@
  *
  * The name epoch (rule R3) counts how often the owner lost a name. A sender by well-known name
  * remembers the epoch it saw before it re-checked the name's owner, and pushes only if it still
- * holds: so no message addressed to a name follows its NameLost. 19 bits: to be fooled, a sender
- * would have to stall between two instructions for exactly 2^19 losses of the same connection.
+ * holds: so no message addressed to a name follows its NameLost. It is also raised everywhere when
+ * somebody begins to eavesdrop, so that no unicast is pushed that has not seen that. 19 bits: to be
+ * fooled, a sender would have to stall between two instructions for exactly 2^19 losses of the same
+ * connection.
  */
 
 #include <stdatomic.h>

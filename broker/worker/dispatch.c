@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/worker/dispatch.h"
 
+#include "broker/base/stage.h"
 #include "broker/base/trace.h"
 #include "broker/router/busmessage.h"
 #include "broker/router/send.h"
@@ -11,6 +12,8 @@ static void dispatch_refuse_no_owner(RouterThread *thread, Endpoint *sender,
 {
         const Header *header = &incoming->header;
 
+        if (STAGE_AWAITS_OWNER(thread, sender, incoming))
+                return;
         if (header->frame.flags & FRAME_FLAG_NO_AUTO_START)
                 driver_push_error(thread, sender, header->frame.serial, "NameHasNoOwner",
                                   "Name \"%.*s\" does not exist", TEXT_FORMAT(header->destination));

@@ -2,6 +2,7 @@
 /* The loop, as a list of phases; worker_inbox.c has what other threads ask, worker_life.c start and
  * end. */
 #include "broker/base/clock.h"
+#include "broker/base/stage.h"
 #include "broker/base/trace.h"
 #include "broker/worker/worker_private.h"
 
@@ -141,6 +142,7 @@ void worker_loop(Worker *worker)
                 worker_continue_peers(worker);     /* who may go on? */
                 worker_handle_completions(worker); /* bytes, messages, routes, mailboxes */
                 timers_fire(&shard->timers, shard->now_ns, shard);
+                STAGE_STOP(INBOX, worker->options.index);
                 worker_drain_inbox(worker); /* what do other threads ask? */
                 worker_retry_uncommitted(worker);
                 shard_flush(shard); /* one sendmsg for each receiver */
