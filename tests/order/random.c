@@ -281,7 +281,13 @@ static void print_summary(const RandomTotals *totals)
                (unsigned long long)totals->n_ends[RANDOM_END_ABRUPT],
                (unsigned long long)totals->n_ends[RANDOM_END_LOST],
                (unsigned long long)totals->n_ends[RANDOM_END_STUCK]);
-        printf("violations: %u", totals->report.n_total);
+        fputs("occasions:", stdout);
+        for (unsigned i = 0; i < 26; i++) {
+                if (totals->report.n_checked[i])
+                        printf(" %c %llu", 'a' + (int)i,
+                               (unsigned long long)totals->report.n_checked[i]);
+        }
+        printf("\nviolations: %u", totals->report.n_total);
         for (unsigned i = 0; i < 26; i++) {
                 if (totals->report.n[i])
                         printf(" (%c: %u)", 'a' + (int)i, totals->report.n[i]);

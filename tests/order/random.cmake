@@ -25,3 +25,14 @@ if(TARGET ringbus)
   set_tests_properties(order/random PROPERTIES TIMEOUT 1200 LABELS order
     ENVIRONMENT "RINGBUS_DAEMON=$<TARGET_FILE:ringbus>")
 endif()
+
+# Its checks, fed with logs made by hand.
+function(ringbus_random_checker_test name)
+  add_executable(test_${name} test_${name}.c random_story.c)
+  target_link_libraries(test_${name} PRIVATE ringbus_order_random PkgConfig::CMOCKA)
+  add_test(NAME order/${name} COMMAND test_${name})
+  set_tests_properties(order/${name} PROPERTIES TIMEOUT 300 LABELS order)
+endfunction()
+
+ringbus_random_checker_test(random_checker)
+ringbus_random_checker_test(random_checker_names)

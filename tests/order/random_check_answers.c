@@ -61,6 +61,8 @@ static void note_answer(RandomHistory *history, RandomIncarnation *client, uint3
         const RandomRecord *sent = random_history_sent(client, answer->reply_serial);
         const char *what = judge(history, sent, answer);
 
+        random_history_count(history, 'j');
+
         if (sent && client->answer[answer->reply_serial])
                 what = "a second answer";
         if (what)

@@ -93,6 +93,7 @@ static void check_last_changes(Ends *ends)
                 name = &ends->names[position->name];
                 if (!is_promotion(ends, position) || name->n_open || !name->joined)
                         continue;
+                random_history_count(ends->history, 'i');
                 if (name->joined < later)
                         random_history_report(ends->history, 'i', client, client->n_records - 1,
                                               "its names did not go in the reverse order of their "

@@ -173,6 +173,7 @@ static void check_barrier(Losses *losses, uint32_t receiver, uint32_t index, uin
 
                         if (inbound->sender != i || inbound->serial > known[k].serial)
                                 break;
+                        random_history_count(history, 'k');
                         if (sender->receiver[inbound->serial] == receiver + 1 &&
                             sender->received[inbound->serial] > index)
                                 random_history_report(

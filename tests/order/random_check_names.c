@@ -49,6 +49,8 @@ static void read_acquired(Names *names, uint32_t index, unsigned name)
 {
         uint32_t k = names->gained[name]++, at;
 
+        random_history_count(names->history, 'h');
+
         if (names->has[name])
                 report(names, 'h', index, "NameAcquired for a name that it has already");
         names->has[name] = true;
@@ -66,6 +68,8 @@ static void read_acquired(Names *names, uint32_t index, unsigned name)
 static void read_lost(Names *names, uint32_t index, unsigned name)
 {
         uint32_t k = names->lost[name]++, at;
+
+        random_history_count(names->history, 'h');
 
         if (!names->has[name])
                 report(names, 'h', index, "NameLost for a name that it does not have");
@@ -88,6 +92,8 @@ static void read_addressed(Names *names, uint32_t index)
         const RandomIncarnation *sender = random_history_find(names->history, record->peer);
         unsigned name = record->name;
         uint32_t seen, gained = names->gained[name];
+
+        random_history_count(names->history, 'h');
 
         if (!names->has[name]) {
                 report(names, 'h', index,
@@ -137,6 +143,7 @@ static void read_reply(Names *names, uint32_t index)
             (call->method != RANDOM_METHOD_REQUEST_NAME &&
              call->method != RANDOM_METHOD_RELEASE_NAME))
                 return;
+        random_history_count(names->history, 'h');
         request = call->method == RANDOM_METHOD_REQUEST_NAME;
         if (record->value < 1 || record->value > (request ? 4 : 3))
                 report(names, 'h', index, "a result that does not exist");
@@ -166,6 +173,7 @@ static void read_record(Names *names, uint32_t index)
         } else if (record->method == RANDOM_METHOD_LOST && ours) {
                 read_lost(names, index, record->name);
         } else if (record->method == RANDOM_METHOD_ACQUIRED) {
+                random_history_count(names->history, 'g');
                 if (names->has_unique || record->hash != names->client->unique)
                         report(names, 'g', index, "NameAcquired for a wrong unique name");
                 names->has_unique = true;
@@ -180,7 +188,7 @@ static void check_client(Names *names)
 
         for (unsigned i = 0; i < RANDOM_NAMES; i++)
                 collect(names, i);
-        for (uint32_t i = client->started; i < client->n_records; i++)
+        for (uint32_t i = 0; i < client->n_records; i++)
                 read_record(names, i);
         for (unsigned i = 0; i < RANDOM_NAMES; i++) {
                 if (client->end == RANDOM_END_FINISHED &&

@@ -34,6 +34,9 @@ static void check_sequence(Reader *reader, uint32_t index, uint32_t sender)
         const RandomRecord *record = reader->client->records[index];
         const RandomKnown *known = random_history_known(record);
 
+        random_history_count(reader->history, 'a');
+        random_history_count(reader->history, 'b');
+
         if (record->serial <= reader->direct[sender])
                 random_history_report(reader->history, 'a', reader->client, index,
                                       "received twice, or after a later one of the same sender");
@@ -62,6 +65,8 @@ static void check_content(Reader *reader, uint32_t index, const RandomRecord *se
         const RandomRecord *record = reader->client->records[index];
         const char *what = NULL;
 
+        if (record->n_fds > 0)
+                random_history_count(reader->history, 'k');
         if (record->flags & RANDOM_FLAG_BAD_FDS || (sent && sent->n_fds != record->n_fds))
                 random_history_report(reader->history, 'k', reader->client, index,
                                       "the fds are not those of this message");
@@ -93,6 +98,8 @@ static void read_message(Reader *reader, uint32_t index)
         if (!sent)
                 return;
         check_sequence(reader, index, (uint32_t)(sender - reader->history->incarnations));
+        if (sender->died)
+                random_history_count(reader->history, 'i');
         if (sender->died && client->before[index] >= sender->died)
                 random_history_report(reader->history, 'i', client, index,
                                       "received after its sender's last NameOwnerChanged");
@@ -117,6 +124,8 @@ static void check_floor(Reader *reader, uint32_t index)
 {
         uint32_t position = reader->client->at[index];
 
+        if (position && !reader->client->late[index])
+                random_history_count(reader->history, 'b');
         if (!position || position > reader->floor)
                 return;
         random_history_report(reader->history, reader->floor_clause, reader->client, index,

@@ -62,6 +62,8 @@ static void check_answer(RandomHistory *history, const RandomIncarnation *client
                 return;
         random_history_window(client, index, &low, &high);
         high = high > history->n_positions ? history->n_positions + 1 : high;
+        if (high == low + 1) /* otherwise more than one answer could be right */
+                random_history_count(history, query.call->to == RANDOM_TO_NAME ? 'h' : 'f');
         for (uint32_t at = low; at < high; at++) {
                 if (is_true_at(&query, at))
                         return;

@@ -136,6 +136,8 @@ static void check_position(Rules *rules, uint32_t at)
         uint32_t wanted = position->mask | (is_own ? 1U << RANDOM_RULE_SELF : 0);
 
         match(rules, wanted, &all, &any);
+        if (all || !any)
+                random_history_count(rules->history, is_own ? 'd' : 'e');
         if (all && !rules->read[at])
                 random_history_report(rules->history, is_own ? 'd' : 'e', rules->client,
                                       record_behind(rules, at),

@@ -128,6 +128,7 @@ static void allocate_incarnation(RandomIncarnation *incarnation)
         incarnation->before = allocate(n_records, sizeof(uint32_t));
         incarnation->after = allocate(n_records, sizeof(uint32_t));
         incarnation->at = allocate(n_records, sizeof(uint32_t));
+        incarnation->late = allocate(n_records, sizeof(bool));
         incarnation->sent = allocate(n_serials, sizeof(uint32_t));
         incarnation->place = allocate(n_serials, sizeof(uint32_t));
         incarnation->own_before = allocate(n_serials, sizeof(uint32_t));
@@ -170,6 +171,7 @@ void random_history_deinit(RandomHistory *history)
                 free(incarnation->before);
                 free(incarnation->after);
                 free(incarnation->at);
+                free(incarnation->late);
                 free(incarnation->sent);
                 free(incarnation->place);
                 free(incarnation->own_before);

@@ -26,6 +26,7 @@ enum {
 typedef struct RandomReport {
         unsigned n[26]; /* violations of each clause, from 'a' */
         unsigned n_total;
+        uint64_t n_checked[26]; /* occasions on which a violation would have shown */
         unsigned n_printed;
         bool quiet; /* count, do not print */
 } RandomReport;
@@ -41,6 +42,7 @@ typedef struct RandomIncarnation {
         uint32_t *before;   /* for each record: position of the last broadcast read, including it */
         uint32_t *after;    /* for each record: of the first one read after it, or RANDOM_NEVER */
         uint32_t *at;       /* for each record: its own position, 0 if it has none */
+        bool *late;         /* for each record: it came after a later position */
         uint32_t n_serials; /* arrays by serial have one more element */
         uint32_t *sent;     /* index of the record + 1; 0: no such message */
         uint32_t *place;    /* position of that broadcast, or 0 */
@@ -99,6 +101,12 @@ typedef struct RandomLogBytes {
 void random_history_init(RandomHistory *history, const RandomLogBytes *logs, unsigned n_clients,
                          RandomReport *report);
 void random_history_deinit(RandomHistory *history);
+
+/* Counts an occasion to find a violation. */
+static inline void random_history_count(RandomHistory *history, char clause)
+{
+        history->report->n_checked[clause - 'a']++;
+}
 
 /* Finds the position of every record; reports violations of c. */
 void random_history_place(RandomHistory *history);

@@ -148,6 +148,18 @@ static bool says(const RandomPosition *position, const RandomRecord *record)
                position->unique == (uint32_t)record->hash;
 }
 
+/* It is not where it should be: where, then? */
+static void place_late_change(RandomHistory *history, RandomIncarnation *client, uint32_t index)
+{
+        random_history_report(history, 'c', client, index,
+                              "NameOwnerChanged in another order than the first observer read it");
+        client->late[index] = true;
+        for (uint32_t at = 1; at <= history->n_positions; at++) {
+                if (says(&history->positions[at], client->records[index]))
+                        client->at[index] = at;
+        }
+}
+
 /* The changes among records [from, to), which were read between the positions low and high. */
 static void place_changes(RandomHistory *history, RandomIncarnation *client, const uint32_t *range,
                           const uint32_t *bounds, bool last_ones)
@@ -160,12 +172,11 @@ static void place_changes(RandomHistory *history, RandomIncarnation *client, con
 
                 if (!is_change(client->records[i]))
                         continue;
+                random_history_count(history, 'c');
                 while (at > low && at < high && !says(&history->positions[at], client->records[i]))
                         at = last_ones ? at - 1 : at + 1;
                 if (at <= low || at >= high) {
-                        random_history_report(history, 'c', client, i,
-                                              "NameOwnerChanged in another order than the first "
-                                              "observer read it");
+                        place_late_change(history, client, i);
                         continue;
                 }
                 client->at[i] = at;
@@ -210,6 +221,7 @@ static void place_records(RandomHistory *history, RandomIncarnation *client)
 
                 if (!is_broadcast(record) || is_change(record))
                         continue;
+                random_history_count(history, 'c');
                 at = place_anchor(history, client, i);
                 if (at <= bounds[0]) {
                         if (at && history->positions[bounds[0]].peer != record->peer)
@@ -217,7 +229,7 @@ static void place_records(RandomHistory *history, RandomIncarnation *client)
                                         history, 'c', client, i,
                                         "a broadcast in another order than the first observer "
                                         "read it");
-                        client->at[i] = 0;
+                        client->late[i] = true;
                         continue;
                 }
                 range[1] = i;
@@ -242,12 +254,12 @@ static void bracket(RandomIncarnation *client)
         uint32_t last = 0, next = RANDOM_NEVER;
 
         for (uint32_t i = 0; i < client->n_records; i++) {
-                last = client->at[i] > last ? client->at[i] : last;
+                last = client->at[i] > last && !client->late[i] ? client->at[i] : last;
                 client->before[i] = last;
         }
         for (uint32_t i = client->n_records; i-- > 0;) {
                 client->after[i] = next;
-                next = client->at[i] ? client->at[i] : next;
+                next = client->at[i] && !client->late[i] ? client->at[i] : next;
         }
         last = 0;
         for (uint32_t s = 0; s <= client->n_serials; s++) {
