@@ -199,7 +199,11 @@ static unsigned workers_of(const RandomOptions *options, unsigned round)
 /* A bus for this round: the one of the last round if it has as many workers. */
 static int prepare_bus(const RandomOptions *options, Bus *bus, bool *running, unsigned round)
 {
-        const BusOptions bus_options = {.daemon = options->daemon};
+        /* Nothing may be dropped because a queue is full: fds are what fills first. */
+        const BusOptions bus_options = {
+                .daemon = options->daemon,
+                .config = "  <limit name=\"max_outgoing_unix_fds\">100000</limit>\n"
+                          "  <limit name=\"max_incoming_unix_fds\">100000</limit>\n"};
         unsigned workers = workers_of(options, round);
         char text[16];
 

@@ -69,13 +69,9 @@ static void read_record(Ends *ends, const RandomRecord *record)
 }
 
 /* Whether the new owner had waited for it: otherwise it took the name, shortly before the end. */
-static bool is_promotion(const Ends *ends, const RandomPosition *position)
+static bool is_promotion(const RandomPosition *position)
 {
-        const RandomIncarnation *next =
-                position->new ? random_history_find(ends->history, position->new - 1) : NULL;
-
-        return position->new == 0 ||
-               (next && next->end == RANDOM_END_FINISHED && !position->requested);
+        return position->new == 0 || (position->resolved && !position->requested);
 }
 
 static void check_last_changes(Ends *ends)
@@ -91,7 +87,7 @@ static void check_last_changes(Ends *ends)
                     position->old != client->unique + 1)
                         return;
                 name = &ends->names[position->name];
-                if (!is_promotion(ends, position) || name->n_open || !name->joined)
+                if (!is_promotion(position) || name->n_open || !name->joined)
                         continue;
                 random_history_count(ends->history, 'i');
                 if (name->joined < later)

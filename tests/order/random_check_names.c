@@ -20,6 +20,8 @@ typedef struct Names {
         uint32_t gained[RANDOM_NAMES], lost[RANDOM_NAMES]; /* as told so far */
         bool has[RANDOM_NAMES];
         bool has_unique;
+        uint32_t
+                fresh[RANDOM_NAMES]; /* position of a change that no reply has followed yet; or 0 */
 } Names;
 
 static void report(Names *names, char clause, uint32_t index, const char *what)
@@ -58,7 +60,7 @@ static void read_acquired(Names *names, uint32_t index, unsigned name)
                 report(names, 'h', index, "NameAcquired without NameOwnerChanged");
                 return;
         }
-        at = names->gains[name][k];
+        at = names->fresh[name] = names->gains[name][k];
         if (names->client->before[index] > at)
                 report(names, 'h', index, "NameAcquired after a later broadcast");
         if (names->client->after[index] <= at)
@@ -154,6 +156,16 @@ static void read_reply(Names *names, uint32_t index)
                 check_granted(names, index, call);
 }
 
+/* The reply to a RequestName that changed the owner is the next one after its NameAcquired. */
+static void resolve(Names *names)
+{
+        for (unsigned i = 0; i < RANDOM_NAMES; i++) {
+                if (names->fresh[i])
+                        names->history->positions[names->fresh[i]].resolved = true;
+                names->fresh[i] = 0;
+        }
+}
+
 static void read_record(Names *names, uint32_t index)
 {
         const RandomRecord *record = names->client->records[index];
@@ -168,6 +180,7 @@ static void read_record(Names *names, uint32_t index)
                         report(names, 'h', index, "addressed to a name that nobody has");
         } else if (record->type == RAWMESSAGE_RETURN) {
                 read_reply(names, index);
+                resolve(names);
         } else if (record->method == RANDOM_METHOD_ACQUIRED && ours) {
                 read_acquired(names, index, record->name);
         } else if (record->method == RANDOM_METHOD_LOST && ours) {

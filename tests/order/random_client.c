@@ -60,7 +60,7 @@ void random_client_end(RandomClient *client, RandomEnd end)
         memset(client->rules, 0, sizeof(client->rules));
         client->next_serial = 0;
         client->n_outstanding = client->n_pending = 0;
-        client->awaiting = false;
+        client->awaiting = client->farewell = false;
         client->paused_until_us = 0;
         client->thinking_until_us = random_shared_now_us() + CLIENT_REJOIN_US;
         client->life = RANDOM_LIFE_NEW;

@@ -75,6 +75,8 @@ typedef struct RandomClient {
         RandomOutstanding outstanding[RANDOM_OUTSTANDING_MAX];
         unsigned n_outstanding;
         bool awaiting; /* no further step before all is answered */
+        bool farewell; /* and then the connection ends, as the last step said */
+        RandomStep last_step;
         RandomPending *pending;
         unsigned n_pending;
         unsigned n_listed; /* unique names in the last ListNames reply */

@@ -141,6 +141,35 @@ static void act_on_name(RandomClient *client, const RandomStep *step)
         random_client_call_driver(client, &record);
 }
 
+/* Every other time with some names in hand, which it lets go with the connection. */
+static void end_connection(RandomClient *client, const RandomStep *step, int64_t now_us)
+{
+        enum {
+                FAREWELL_NAMES = 3,
+                FAREWELL_FLAGS = 3, /* replaces, may be replaced, queues */
+        };
+
+        if (step->again || client->farewell) {
+                client->farewell = false;
+                if (step->action == RANDOM_ACTION_LEAVE) {
+                        random_client_leave(client);
+                        return;
+                }
+                (void)random_connection_write(&client->connection, now_us);
+                random_client_end(client, RANDOM_END_ABRUPT);
+                return;
+        }
+        for (unsigned i = 0; i < FAREWELL_NAMES; i++) {
+                RandomRecord record = {.method = RANDOM_METHOD_REQUEST_NAME,
+                                       .name = (uint8_t)((step->name + i) % RANDOM_NAMES),
+                                       .value = FAREWELL_FLAGS};
+
+                random_client_call_driver(client, &record);
+        }
+        client->farewell = client->awaiting = true;
+        client->last_step = *step;
+}
+
 static void act_step(RandomClient *client, const RandomStep *step, int64_t now_us)
 {
         switch (step->action) {
@@ -175,11 +204,8 @@ static void act_step(RandomClient *client, const RandomStep *step, int64_t now_u
                 client->paused_until_us = now_us + step->pause_ms * 1000;
                 break;
         case RANDOM_ACTION_ABRUPT:
-                (void)random_connection_write(&client->connection, now_us);
-                random_client_end(client, RANDOM_END_ABRUPT);
-                break;
         case RANDOM_ACTION_LEAVE:
-                random_client_leave(client);
+                end_connection(client, step, now_us);
                 break;
         }
 }
@@ -212,6 +238,10 @@ void random_client_act(RandomClient *client, int64_t now_us)
                                 ? random_plan_observe(&client->plan, client->index, client->step)
                                 : random_plan_step(&client->plan, client->index, client->step);
 
+                if (client->farewell) {
+                        end_connection(client, &client->last_step, now_us);
+                        return;
+                }
                 client->awaiting = step.await;
                 if (step.think_us)
                         client->thinking_until_us = now_us + step.think_us;

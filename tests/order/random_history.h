@@ -64,6 +64,7 @@ typedef struct RandomPosition {
         uint32_t unique;   /* of the name, if it is a unique one */
         uint8_t name;
         bool requested; /* the new owner was told so in reply to its RequestName */
+        bool resolved;  /* or its log shows that it was not */
 } RandomPosition;
 
 /* Who owns a name from a position on. */

@@ -38,28 +38,57 @@ static bool chance(uint64_t *state, unsigned per_mille)
         return draw(state, 1000) < per_mille;
 }
 
-/* In 1/10000: what a client does. Together 10000. */
+/*
+ * What the clients of a round are like: a bit of everything, a fight for two names, rules that
+ * change all the time, or clients that come and go.
+ */
+typedef enum Flavour {
+        FLAVOUR_MIXED,
+        FLAVOUR_NAMES,
+        FLAVOUR_RULES,
+        FLAVOUR_CHURN,
+        FLAVOURS,
+} Flavour;
+
+/* How often clients do what, by flavour; the sums do not matter. */
 static const struct {
         RandomAction action;
-        unsigned weight;
+        unsigned weights[FLAVOURS];
 } plan_weights[] = {
-        {RANDOM_ACTION_CALL, 2250},        {RANDOM_ACTION_CALL_NAME, 1600},
-        {RANDOM_ACTION_SIGNAL, 900},       {RANDOM_ACTION_SIGNAL_NAME, 500},
-        {RANDOM_ACTION_BROADCAST, 1900},   {RANDOM_ACTION_REQUEST, 900},
-        {RANDOM_ACTION_RELEASE, 600},      {RANDOM_ACTION_RULE, 400},
-        {RANDOM_ACTION_REPLACE_RULE, 200}, {RANDOM_ACTION_QUERY, 500},
-        {RANDOM_ACTION_BARRIER, 225},      {RANDOM_ACTION_PAUSE, 10},
-        {RANDOM_ACTION_ABRUPT, 8},         {RANDOM_ACTION_LEAVE, 7},
+        {RANDOM_ACTION_CALL, {2250, 800, 800, 1800}},
+        {RANDOM_ACTION_CALL_NAME, {1600, 3000, 800, 1800}},
+        {RANDOM_ACTION_SIGNAL, {900, 400, 600, 900}},
+        {RANDOM_ACTION_SIGNAL_NAME, {500, 1500, 300, 500}},
+        {RANDOM_ACTION_BROADCAST, {1900, 400, 3500, 1900}},
+        {RANDOM_ACTION_REQUEST, {900, 2500, 500, 900}},
+        {RANDOM_ACTION_RELEASE, {600, 600, 300, 600}},
+        {RANDOM_ACTION_RULE, {400, 100, 1500, 400}},
+        {RANDOM_ACTION_REPLACE_RULE, {200, 50, 1500, 200}},
+        {RANDOM_ACTION_QUERY, {500, 400, 200, 500}},
+        {RANDOM_ACTION_BARRIER, {225, 100, 100, 225}},
+        {RANDOM_ACTION_PAUSE, {10, 10, 10, 10}},
+        {RANDOM_ACTION_ABRUPT, {8, 4, 4, 60}},
+        {RANDOM_ACTION_LEAVE, {7, 3, 3, 60}},
 };
 
-static RandomAction draw_action(uint64_t *state)
+static Flavour flavour_of(const RandomPlan *plan)
 {
-        unsigned dice = draw(state, 10000);
+        return (Flavour)(plan->round % FLAVOURS);
+}
 
-        for (size_t i = 0; i < sizeof(plan_weights) / sizeof(plan_weights[0]); i++) {
-                if (dice < plan_weights[i].weight)
+static RandomAction draw_action(const RandomPlan *plan, uint64_t *state)
+{
+        const size_t n = sizeof(plan_weights) / sizeof(plan_weights[0]);
+        Flavour flavour = flavour_of(plan);
+        unsigned sum = 0, dice;
+
+        for (size_t i = 0; i < n; i++)
+                sum += plan_weights[i].weights[flavour];
+        dice = draw(state, sum);
+        for (size_t i = 0; i < n; i++) {
+                if (dice < plan_weights[i].weights[flavour])
                         return plan_weights[i].action;
-                dice -= plan_weights[i].weight;
+                dice -= plan_weights[i].weights[flavour];
         }
         return RANDOM_ACTION_CALL;
 }
@@ -91,10 +120,10 @@ static unsigned draw_flags(uint64_t *state)
 RandomStep random_plan_step(const RandomPlan *plan, unsigned client, uint32_t step)
 {
         uint64_t state = begin(plan, 0, client, step);
-        RandomStep chosen = {.action = draw_action(&state)};
+        RandomStep chosen = {.action = draw_action(plan, &state)};
 
         chosen.client = draw(&state, plan->n_clients);
-        chosen.name = draw(&state, RANDOM_NAMES);
+        chosen.name = draw(&state, flavour_of(plan) == FLAVOUR_NAMES ? 2 : RANDOM_NAMES);
         chosen.flags = draw_flags(&state);
         chosen.features =
                 random_rules_features(draw(&state, RANDOM_MEMBERS), draw(&state, RANDOM_PATHS),
