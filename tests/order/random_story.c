@@ -31,7 +31,8 @@ void story_write(Story *story, unsigned client, const RandomRecord *record,
                  const RandomKnown *known)
 {
         append(story, client, record, sizeof(*record));
-        append(story, client, known, record->n_known * sizeof(*known));
+        if (record->n_known > 0)
+                append(story, client, known, record->n_known * sizeof(*known));
 }
 
 static uint32_t send_record(Story *story, unsigned from, RandomRecord record)
