@@ -175,9 +175,8 @@ static void ownership_come_first(Change *change, uint32_t flags)
         if (mine) {
                 mine->flags = flags;
                 list_remove(&mine->queue_node);
-                /* Acquired now, not when it queued: reverse order of acquisition at the end. */
-                list_remove(&mine->owner_node);
-                list_push_back(&change->me->owners, &mine->owner_node);
+                /* Its place among my names stays: the reference counts from the joining of the
+                 * queue when it lets a leaving client's names go in reverse. */
         } else {
                 mine = ownership_enter(change, flags);
         }

@@ -132,7 +132,7 @@ static void test_ownership_names_limit(void **state)
         assert_int_equal(actor_request(cast.b, "com.example.Third", 0), OWNERSHIP_OK);
 }
 
-/* Rules first, then names in reverse order of acquisition, the unique name last. */
+/* Rules first, then names in the reverse order of joining their queues, the unique name last. */
 static void test_ownership_disconnect_reverse_order(void **state)
 {
         Cast cast = cast_new(state);
@@ -140,14 +140,14 @@ static void test_ownership_disconnect_reverse_order(void **state)
         actor_add_rule(cast.a, "member=NameOwnerChanged");
         actor_request(cast.a, "com.example.One", 0);
         actor_request(cast.b, "com.example.Two", ALLOW);
-        actor_request(cast.a, "com.example.Two", 0); /* queued first, acquired last */
+        actor_request(cast.a, "com.example.Two", 0); /* queued here: its place */
         actor_request(cast.a, "com.example.Three", 0);
         actor_request(cast.a, "com.example.Two", REPLACE);
         actor_request(cast.c, "com.example.One", 0);
         router_fixture_drop_all(cast.fixture);
         actor_leave(cast.a);
-        expect_changed(cast.watcher, "com.example.Two", cast.a, cast.b);
         expect_changed(cast.watcher, "com.example.Three", cast.a, NULL);
+        expect_changed(cast.watcher, "com.example.Two", cast.a, cast.b);
         expect_changed(cast.watcher, "com.example.One", cast.a, cast.c);
         actor_expect(cast.watcher, "signal NameOwnerChanged :1.0,:1.0,");
         actor_expect_nothing(cast.watcher);

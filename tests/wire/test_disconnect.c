@@ -27,6 +27,31 @@ static void test_disconnect_names_go_in_reverse_order_unique_last(void **state)
         expect_nothing(watcher);
 }
 
+/* What counts is when a client joined the queue of a name, not when it came first. */
+static void test_disconnect_name_taken_over_from_the_queue_keeps_its_place(void **state)
+{
+        Scene *scene = *state;
+        RawClient *first = scene_join(scene), *client = scene_join(scene);
+        RawClient *watcher = scene_join(scene);
+        char name[RAWCLIENT_NAME_MAX];
+        uint32_t request;
+
+        memcpy(name, client->unique_name, sizeof(name));
+        request = scene_call(first, "RequestName", "su", "t.Taken", 1U); /* may be replaced */
+        expect_name_signal(first, "NameAcquired", "t.Taken");
+        expect_u32(first, request, 1);
+        expect_u32(client, scene_call(client, "RequestName", "su", "t.Taken", 0U), 2);
+        scene_own(client, "t.Later");
+        request = scene_call(client, "RequestName", "su", "t.Taken", 2U); /* replaces */
+        expect_name_signal(client, "NameAcquired", "t.Taken");
+        expect_u32(client, request, 1);
+        scene_match(watcher, "type='signal',member='NameOwnerChanged'");
+        scene_leave(scene, client);
+        expect_owner_change(watcher, "t.Later", name, "");
+        expect_owner_change(watcher, "t.Taken", name, first->unique_name);
+        expect_owner_change(watcher, name, name, "");
+}
+
 static void test_disconnect_of_the_owner_promotes_the_next(void **state)
 {
         Scene *scene = *state;
@@ -162,6 +187,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
         const struct CMUnitTest tests[] = {
                 TEST(test_disconnect_names_go_in_reverse_order_unique_last),
+                TEST(test_disconnect_name_taken_over_from_the_queue_keeps_its_place),
                 TEST(test_disconnect_of_the_owner_promotes_the_next),
                 TEST(test_disconnect_of_a_queued_client_is_silent_about_the_name),
                 TEST(test_disconnect_messages_written_before_it_are_delivered_first),
