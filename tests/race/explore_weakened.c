@@ -119,6 +119,9 @@ static bool is_unneeded(const WeakSite *weakened)
 
 static bool is_executed(const char *function)
 {
+        /* A mutant of the staged daemon (broker/base/stage.h): no other build calls it. */
+        if (strcmp(function, "mailbox_exchange") == 0)
+                return true;
         for (unsigned i = 0; i < n_sites; i++)
                 if (strcmp(sites[i].site.function, function) == 0)
                         return true;
