@@ -131,7 +131,7 @@ void driver_push(RouterThread *thread, Endpoint *to, Message *message)
                         step_end(&step);
                         return;
                 }
-                if (step_is_full(to, &router_root(router)->limits)) {
+                if (step_is_full(to, &thread->root->limits)) {
                         tally_add(&thread->n_dropped, 1);
                         break;
                 }

@@ -25,7 +25,7 @@ static bool driver_parse_rule(DriverCall *call, char *scratch, MatchRule *rule)
 
 void driver_add_match(DriverCall *call)
 {
-        const RouterLimits *limits = &router_root(call->driver->router)->limits;
+        const RouterLimits *limits = &call->thread->root->limits;
         char scratch[MATCHRULE_TEXT_MAX];
         Message *reply = NULL;
         MatchRule rule;

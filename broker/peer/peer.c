@@ -46,7 +46,7 @@ static void peer_time_out(Timer *timer, void *context)
 
 static int peer_init_account(Peer *peer, Shard *shard)
 {
-        const RouterLimits *limits = &router_root(peer->router)->limits;
+        const RouterLimits *limits = &shard->thread.root->limits;
 
         peer->endpoint.account =
                 account_new(&shard->thread.pool, peer, peer_resume_account,
@@ -79,7 +79,7 @@ int peer_new(Shard *shard, Router *router, const PeerOptions *options, Peer **re
         peer->input.timer.fire = peer_time_out;
         peer->input.socket.fd = options->fd;
         peer->input.socket.with_fds = options->passes_fds;
-        peer->input.socket.n_fds_max = (uint32_t)router_root(router)->limits.max_message_unix_fds;
+        peer->input.socket.n_fds_max = (uint32_t)shard->thread.root->limits.max_message_unix_fds;
         if (peer->input.socket.n_fds_max > IO_FDS_MAX)
                 peer->input.socket.n_fds_max = IO_FDS_MAX;
         endpoint->slot = names_take_slot(&router->names);

@@ -14,7 +14,7 @@
 
 static const RouterLimits *peer_limits(const Peer *peer)
 {
-        return &router_root(peer->router)->limits;
+        return &peer->input.shard->thread.root->limits;
 }
 
 bool peer_add_fds(Peer *peer, const int *fds, unsigned n)
@@ -113,9 +113,11 @@ static void peer_handle(Peer *peer, const uint8_t *data, const Frame *frame, IoB
         Shard *shard = input->shard;
         Incoming incoming = {
                 .data = data, .buffer = buffer, .blob = blob, .account = peer->endpoint.account};
-        const RouterLimits *limits = peer_limits(peer);
+        const RouterLimits *limits;
 
         TRACE_HOP();
+        router_load_root(&shard->thread);
+        limits = peer_limits(peer);
         TRACE_WINDOW(sizeof(Blob) + frame->size > POOL_SIZE_MAX ? TRACE_EXEMPT : TRACE_PARSE);
         if (header_parse(data, frame, &incoming.header) != HEADER_OK ||
             body_validate(data + frame->header_size, frame->body_size, incoming.header.signature,

@@ -128,7 +128,7 @@ static void peer_check_fds(Peer *peer)
         struct PeerInput *input = &peer->input;
 
         if (!input->pauses && !input->held_first &&
-            input->n_fds > router_root(peer->router)->limits.max_message_unix_fds)
+            input->n_fds > input->shard->thread.root->limits.max_message_unix_fds)
                 peer_refuse(peer);
         else
                 peer_watch_fds(peer);

@@ -100,5 +100,6 @@ void shard_count_message(Shard *shard, uint32_t size)
         if (++shard->n_since_quiescent >= SHARD_BATCH_MESSAGES || size > MESSAGE_COPY_MAX) {
                 shard->n_since_quiescent = 0;
                 qsbr_quiescent();
+                router_load_root(&shard->thread);
         }
 }

@@ -50,12 +50,12 @@ static bool activation_sender_left(const Router *router, const ActivationWaiting
 }
 
 /* Why the new owner cannot have the message; NULL: it can. */
-static const char *activation_refusal(const Router *router, const ActivationWaiting *waiting,
+static const char *activation_refusal(const RouterThread *thread, const ActivationWaiting *waiting,
                                       const Endpoint *owner)
 {
         if (waiting->message->n_fds > 0 && !owner->passes_fds)
                 return "NotSupported";
-        if (step_is_full(owner, &router_root(router)->limits))
+        if (step_is_full(owner, &thread->root->limits))
                 return "LimitsExceeded";
         return NULL;
 }
@@ -84,7 +84,7 @@ void activation_deliver(Step *step, Name *name, Endpoint *owner)
         LIST_FOREACH(&name->waiting, node)
         {
                 ActivationWaiting *waiting = CONTAINER_OF(node, ActivationWaiting, node);
-                const char *why = activation_refusal(thread->router, waiting, owner);
+                const char *why = activation_refusal(thread, waiting, owner);
 
                 if (activation_sender_left(thread->router, waiting))
                         activation_refuse(step, waiting, NULL);

@@ -25,7 +25,7 @@ OwnershipResult ownership_hello(RouterThread *thread, Endpoint *endpoint,
                                 const OwnershipReply *reply) LOCK_UNCHECKED
 {
         Router *router = thread->router;
-        const RouterLimits *limits = &router_root(router)->limits;
+        const RouterLimits *limits = &thread->root->limits;
         OwnershipResult result = OWNERSHIP_OK;
         Text none = TEXT("");
         Step step;
@@ -241,7 +241,7 @@ OwnershipResult ownership_request(RouterThread *thread, Endpoint *endpoint, Text
                                   uint32_t flags, const OwnershipReply *reply) LOCK_UNCHECKED
 {
         Names *names = &thread->router->names;
-        const RouterLimits *limits = &router_root(thread->router)->limits;
+        const RouterLimits *limits = &thread->root->limits;
         Change change = {.thread = thread, .names = names, .me = endpoint};
         OwnershipResult result = OWNERSHIP_NO_MEMORY;
         NameOwner *first;

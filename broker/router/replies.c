@@ -132,7 +132,7 @@ static bool replies_is_outstanding(const Endpoint *caller, uint64_t callee_id, u
 RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint64_t callee_id,
                              uint32_t serial, Owed **ret_owed)
 {
-        const uint64_t n_max = router_root(thread->router)->limits.max_replies_per_connection;
+        const uint64_t n_max = thread->root->limits.max_replies_per_connection;
         Owed *owed, **head;
 
         replies_sweep_calls(thread, caller);

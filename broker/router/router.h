@@ -71,6 +71,16 @@ static inline const RouterRoot *router_root(const Router *router)
         return cell_get(&router->root);
 }
 
+/*
+ * One root for all that a message, or another operation, is judged by. The thread that routes calls
+ * it before each message and behind whatever ends a read-side section: thread->root is not to be
+ * used across either.
+ */
+static inline void router_load_root(RouterThread *thread)
+{
+        thread->root = router_root(thread->router);
+}
+
 /* The serial of a message of the bus's own; never 0. Any thread. */
 uint32_t router_next_serial(Router *router);
 

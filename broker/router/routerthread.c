@@ -21,6 +21,7 @@ int routerthread_init(RouterThread *thread, Router *router, unsigned index)
         memset(thread, 0, sizeof(*thread));
         thread->router = router;
         thread->index = index;
+        router_load_root(thread);
         list_init(&thread->delivered);
         thread->stamps = routerthread_map(ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
         if (!thread->stamps)

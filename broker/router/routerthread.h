@@ -9,6 +9,7 @@
 #include "broker/sync/tally.h"
 
 typedef struct Router Router;
+typedef struct RouterRoot RouterRoot;
 
 enum {
         ROUTER_WORKERS_MAX = 64,
@@ -19,6 +20,7 @@ enum {
 /* Owner: one thread that pushes. */
 struct RouterThread {
         Router *router;
+        const RouterRoot *root; /* of what is at hand: router_load_root() */
         Pool pool;
         unsigned index;          /* of the worker; ROUTER_WORKERS_MAX for a thread without a ring */
         StackNode *duties_first; /* endpoints to flush, oldest first, each with a reference */

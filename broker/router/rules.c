@@ -54,7 +54,7 @@ static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule 
                                     .destination = rules_find_unique(router, rule->destination)};
         MatchEntry *old;
 
-        if (endpoint->n_rules >= router_root(router)->limits.max_match_rules_per_connection)
+        if (endpoint->n_rules >= step->thread->root->limits.max_match_rules_per_connection)
                 return RULES_LIMIT;
         old = matches_find_entry(&router->matches, endpoint, rule);
         if (old) {

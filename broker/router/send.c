@@ -167,7 +167,7 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         STAGE_STOP(SEND_FOUND, sender->id);
         /* At a second attempt a reply's record is used up: it is not refused any more. */
         if (!*message || !send_is_reply(header)) {
-                result = send_check(router_root(thread->router), &route, header);
+                result = send_check(thread->root, &route, header);
                 if (result != SEND_OK)
                         return result;
         }

@@ -99,7 +99,7 @@ void step_parse_own(const Message *message, Header *ret_header, const uint8_t **
 unsigned step_push_targets(Step *step, Message *message)
 {
         RouterThread *thread = step->thread;
-        const RouterLimits *limits = &router_root(thread->router)->limits;
+        const RouterLimits *limits = &thread->root->limits;
         unsigned n = 0;
 
         for (unsigned i = 0; i < thread->n_targets; i++) {
@@ -148,7 +148,7 @@ void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how, boo
         if (captured)
                 step_capture_own(step, to, message);
         /* An epoch must be raised even if the loser does not get to read the NameLost. */
-        if (how == STEP_RAISE_EPOCH || !step_is_full(to, &router_root(thread->router)->limits))
+        if (how == STEP_RAISE_EPOCH || !step_is_full(to, &thread->root->limits))
                 step_push(step, to, message, how);
         else
                 tally_add(&thread->n_dropped, 1);

@@ -136,6 +136,7 @@ void worker_loop(Worker *worker)
                 worker_wait(worker); /* one kernel entry: submit, wait, reap */
                 shard->turn++;
                 shard->now_ns = clock_now_ns();
+                router_load_root(&shard->thread);
                 if (UNLIKELY(switch_is_on(&worker->stopping)))
                         worker_close_all(worker);
                 shard_handle_sent(shard);          /* what has been sent? */
