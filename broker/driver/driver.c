@@ -120,8 +120,11 @@ void driver_push(RouterThread *thread, Endpoint *to, Message *message)
         uint32_t epoch;
         Step step;
 
-        if (!message)
+        /* Out of memory. Whoever waits for an answer in vain is better told by an end. */
+        if (!message) {
+                peer_close(peer_of(to));
                 return;
+        }
         STAGE_STOP(DRIVER_ANSWER, to->id);
         do { /* again: somebody began to eavesdrop, or it lost a name */
                 epoch = mailbox_epoch(&to->mailbox);

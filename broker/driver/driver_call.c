@@ -37,11 +37,15 @@ Message *driver_build_reply(DriverCall *call, const char *signature,
                                .sender = BUSMESSAGE_BUS_NAME,
                                .reply_serial = call->header->frame.serial,
                                .destination = endpoint_name(call->caller)};
+        Message *message;
 
         if (signature[0] != '\0')
                 header.signature = text_from(signature);
-        return busmessage_build(call->thread, &header, write ? write : driver_write_nothing,
-                                context);
+        message = busmessage_build(call->thread, &header, write ? write : driver_write_nothing,
+                                   context);
+        if (!message)
+                peer_close(call->peer); /* see driver_push() */
+        return message;
 }
 
 void driver_reply(DriverCall *call, const char *signature,

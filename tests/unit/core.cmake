@@ -12,8 +12,9 @@ ringbus_unit_test(spin DEPENDS ringbus_worker)
 ringbus_unit_test(matches_random
   SOURCES test_matches_random.c matches_model.c matches_generate.c ${router_fixture}
   DEPENDS ${router_libraries})
-foreach(name peer peer_fds peer_output)
+foreach(name peer peer_fds peer_memory peer_output)
   ringbus_unit_test(${name}
     SOURCES test_${name}.c peer_tests.c peer_fixture.c peer_fixture_remote.c
     DEPENDS ringbus_worker ringbus_test_support)
 endforeach()
+target_link_options(test_peer_memory PRIVATE -Wl,--wrap=pool_alloc)

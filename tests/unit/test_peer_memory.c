@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Out of memory on a peer's account: that peer ends, instead of waiting for an answer that never
+ * comes; others notice nothing.
+ *
+ * EXCEPTION: __wrap_ and __real_ are the linker's names.
+ */
+#include "tests/unit/peer_tests.h"
+
+static bool fails; /* pools have no memory */
+static unsigned n_failures;
+
+__typeof__(pool_alloc) __real_pool_alloc, __wrap_pool_alloc;
+void *__wrap_pool_alloc(Pool *pool, size_t size)
+{
+        if (!fails)
+                return __real_pool_alloc(pool, size);
+        n_failures++;
+        return NULL;
+}
+
+static void expect_ended(PeerFixture *fixture, Remote *remote)
+{
+        for (int i = 0; i < 1000 && !remote->ended; i++) {
+                peer_fixture_settle(fixture, 1);
+                remote_pump(remote);
+        }
+        assert_true(remote->ended);
+}
+
+/* A call without memory ends its caller; `other`, who calls afterwards, is served. */
+static void expect_end(PeerFixture *fixture, Remote *other, const char *member,
+                       const char *signature, const char *text, unsigned flags)
+{
+        Remote *caller = remote_new(fixture, 0, true);
+
+        remote_hello(caller);
+        n_failures = 0;
+        fails = true;
+        if (!signature)
+                remote_call(caller, member, NULL);
+        else if (strcmp(signature, "su") == 0)
+                remote_call(caller, member, signature, text, flags);
+        else
+                remote_call(caller, member, signature, text);
+        PEER_FIXTURE_UNTIL(fixture, n_failures > 0);
+        peer_fixture_settle(fixture, 5);
+        fails = false;
+        expect_ended(fixture, caller);
+        remote_call(other, "GetId", NULL);
+        assert_int_equal(remote_await(other)->reply_serial, other->serial);
+        remote_free(caller);
+}
+
+static void test_peer_memory_caller_without_answer_ends(void **state)
+{
+        PeerFixture *fixture = *state;
+        Remote *other = remote_new(fixture, 1, true);
+
+        remote_hello(other);
+        expect_end(fixture, other, "GetId", NULL, NULL, 0);
+        expect_end(fixture, other, "ListNames", NULL, NULL, 0);
+        expect_end(fixture, other, "GetNameOwner", "s", "t.Absent", 0);
+        expect_end(fixture, other, "GetConnectionCredentials", "s", "org.freedesktop.DBus", 0);
+        expect_end(fixture, other, "RequestName", "su", "t.Name", 0);
+        expect_end(fixture, other, "AddMatch", "s", "type='signal'", 0);
+        expect_end(fixture, other, "NoSuchMethod", NULL, NULL, 0);
+        remote_free(other);
+}
+
+/* A frame in pieces needs memory for its assembly. */
+static void test_peer_memory_message_that_cannot_be_assembled_ends_its_sender(void **state)
+{
+        PeerFixture *fixture = *state;
+        Remote *sender = remote_new(fixture, 0, true), *other = remote_new(fixture, 0, true);
+        Marshal bytes;
+
+        remote_hello(sender);
+        remote_hello(other);
+        marshal_init(&bytes, false);
+        seen_add_signal(&bytes, 1, ":1.9", 100, 0);
+        fails = true;
+        remote_write_all(sender, bytes.data, 40);
+        expect_ended(fixture, sender);
+        fails = false;
+        remote_call(other, "GetId", NULL);
+        assert_int_equal(remote_await(other)->reply_serial, other->serial);
+        marshal_deinit(&bytes);
+        remote_free(sender);
+        remote_free(other);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                PEER_TEST(test_peer_memory_caller_without_answer_ends),
+                PEER_TEST(test_peer_memory_message_that_cannot_be_assembled_ends_its_sender),
+        };
+
+        return peer_tests_run("peer memory", tests, ARRAY_SIZE(tests));
+}
