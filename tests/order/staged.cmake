@@ -8,7 +8,8 @@ endif()
 
 # Only the sources with such places are compiled again; linked first, they take the place of their
 # twins in the libraries.
-file(GLOB candidates "${CMAKE_SOURCE_DIR}/broker/*/*.c")
+file(GLOB candidates CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/broker/*/*.c")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${candidates})
 foreach(source IN LISTS candidates)
   file(STRINGS "${source}" places REGEX "STAGE_[A-Z_]+\\(")
   if(places)
