@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon: what happens before there are threads, and after. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,10 +140,30 @@ static int main_run(const Options *options)
         return status;
 }
 
+/* Opens /dev/null in place of standard descriptors that whoever started us has closed: otherwise a
+ * socket gets such a number, and what is meant for standard error goes into it. */
+static int main_open_standard_fds(void)
+{
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+                if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+                        continue;
+                if (open("/dev/null", O_RDWR) != fd) { /* the lowest that is free */
+                        fprintf(stderr,
+                                "ringbus: descriptor %d is closed and /dev/null cannot be "
+                                "opened in its place: %s; start with descriptors 0 to 2 open\n",
+                                fd, strerror(errno));
+                        return -1;
+                }
+        }
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         Options options;
 
+        if (main_open_standard_fds() < 0)
+                return 1;
         signal(SIGPIPE, SIG_IGN);
         switch (options_parse(argc, argv, stderr, &options)) {
         case OPTIONS_RUN:

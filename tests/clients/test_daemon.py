@@ -37,18 +37,23 @@ def read_line(file):
 
 
 class Daemon:
-    def __init__(self, listen="unix:tmpdir=/tmp", environment=None, limits="", **popen):
+    """`shell`: a command for bash that ends in an exec of the daemon, "$0" "$@"."""
+
+    def __init__(self, listen="unix:tmpdir=/tmp", arguments=("--print-address",), environment=None,
+                 limits="", shell="", **popen):
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
             config.write(CONFIG % (listen, limits))
             config.flush()
-            command = [DAEMON, "--config-file=" + config.name, "--nofork", "--print-address"]
+            command = ["bash", "-c", shell] if shell else []
+            command += [DAEMON, "--config-file=" + config.name, "--nofork", *arguments]
             for option, variable in (("--io", "IO"), ("--workers", "WORKERS")):
-                if os.environ.get("RINGBUS_TEST_" + variable):
-                    command.append(option + "=" + os.environ["RINGBUS_TEST_" + variable])
+                wish = os.environ.get("RINGBUS_TEST_" + variable)
+                if wish and not any(word.startswith(option) for word in arguments):
+                    command.append(option + "=" + wish)
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, text=True,
                 env={**os.environ, **(environment or {})}, **popen)
-            self.address = read_line(self.process.stdout)
+            self.address = read_line(self.process.stdout)  # "" if it ended without one
 
     def connect(self):
         return Gio.DBusConnection.new_for_address_sync(
@@ -166,6 +171,17 @@ class DaemonTest(unittest.TestCase):
             self.assertRegex(read_line(log), "lines lost because .*: [1-9]")
         self.assertEqual(daemon.end(), 0)
 
+    def test_closed_standard_descriptors_become_dev_null(self):
+        daemon = Daemon(arguments=["--print-address=3"],
+                        shell='exec "$0" "$@" 3>&1 <&- >&- 2>&-')
+        self.addCleanup(daemon.process.kill)
+        for fd in range(3):
+            self.assertEqual(os.readlink("/proc/%d/fd/%d" % (daemon.process.pid, fd)),
+                             "/dev/null")
+        daemon.process.send_signal(signal.SIGUSR1)  # writes to descriptor 2
+        self.assertTrue(call(daemon.connect(), "GetId"))
+        self.assertEqual(daemon.end(), 0)
+
     def test_limit_of_open_files_is_raised(self):
         def lower():
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -178,7 +194,8 @@ class DaemonTest(unittest.TestCase):
 
     def test_runtime_folder_holds_the_socket_only(self):
         with tempfile.TemporaryDirectory() as folder:
-            daemon = Daemon("unix:runtime=yes", {"XDG_RUNTIME_DIR": folder})
+            daemon = Daemon("unix:runtime=yes",
+                            environment={"XDG_RUNTIME_DIR": folder})
             self.assertEqual(os.listdir(folder), ["bus"])
             self.assertTrue(call(daemon.connect(), "GetId"))
             self.assertEqual(daemon.end(), 0)
