@@ -90,6 +90,17 @@ static int main_choose_backend(ProbeWish wish, IoBackend *ret_backend)
         return 0;
 }
 
+/* Whoever reads the address or the id waits for it, and nobody finds the bus without. */
+static int main_announce(const Options *options, const Listeners *listeners)
+{
+        int r = announce(options->print_address_fd, listeners->address, options->print_pid_fd,
+                         getpid());
+
+        if (r < 0)
+                log_warning("cannot print the address or the process id: nobody reads it");
+        return 0;
+}
+
 static int main_serve(const Options *options, const Config *config, const Listeners *listeners)
 {
         IoBackend backend;
@@ -99,10 +110,8 @@ static int main_serve(const Options *options, const Config *config, const Listen
         if (main_choose_backend(options->io_wish, &backend) < 0 ||
             bus_new(options, config, listeners, backend, &bus) < 0)
                 return 1;
-        if (announce(options->print_address_fd, listeners->address, options->print_pid_fd,
-                     getpid()) < 0)
-                log_warning("cannot print the address or the process id: nobody reads it");
-        if (bus_start(bus) == 0) {
+        /* Who may connect earlier waits in the listening socket's queue. */
+        if (bus_start(bus) == 0 && main_announce(options, listeners) == 0) {
                 sd_notify(0, "READY=1");
                 status = bus_run(bus);
                 sd_notify(0, "STOPPING=1");

@@ -3,6 +3,7 @@
 """The daemon as a process: service manager, signals, open files, what it leaves behind; and the
 pidfd in GetConnectionCredentials. It starts daemons of its own: $RINGBUS_DAEMON."""
 
+import ctypes
 import os
 import resource
 import select
@@ -20,6 +21,7 @@ from gi.repository import Gio, GLib  # noqa: E402
 
 DAEMON = os.environ["RINGBUS_DAEMON"]
 PATIENCE_S = 60
+PR_CAPBSET_DROP, CAP_SYS_RESOURCE = 24, 24
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>%s
@@ -141,6 +143,22 @@ class DaemonTest(unittest.TestCase):
         self.assertTrue(call(connection, "GetId"))
         daemon.process.terminate()
         self.assertEqual(daemon.process.wait(PATIENCE_S), 0)
+
+    def test_address_is_printed_by_a_bus_that_serves_only(self):
+        def limit():
+            # Else root may raise the limit; others need not be kept from it.
+            ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
+            daemon = Daemon("unix:path=%s/bus" % folder, ["--print-address", "--workers=64"],
+                            stderr=log, preexec_fn=limit)
+            self.assertEqual(daemon.address, "")
+            self.assertEqual(daemon.wait(), 1)
+            log.seek(0)
+            self.assertRegex(log.read(), "error: cannot start worker [0-9]+ of 64: Too many open "
+                             "files; .*RLIMIT_NOFILE")
+            self.assertEqual(os.listdir(folder), [])
 
     def test_nobody_reads_its_log(self):
         reader, writer = os.pipe()
