@@ -97,8 +97,10 @@ static int main_announce(const Options *options, const Listeners *listeners)
                          getpid());
 
         if (r < 0)
-                log_warning("cannot print the address or the process id: nobody reads it");
-        return 0;
+                log_error("cannot print the address or the process id: %s; give a descriptor that "
+                          "takes them, or leave --print-address and --print-pid out",
+                          strerror(-r));
+        return r;
 }
 
 static int main_serve(const Options *options, const Config *config, const Listeners *listeners)

@@ -144,6 +144,17 @@ class DaemonTest(unittest.TestCase):
         daemon.process.terminate()
         self.assertEqual(daemon.process.wait(PATIENCE_S), 0)
 
+    def test_address_that_cannot_be_printed_ends_it(self):
+        for option in ("--print-address", "--print-pid"):
+            with tempfile.TemporaryDirectory() as folder:
+                with tempfile.TemporaryFile("w+") as log:
+                    daemon = Daemon("unix:path=%s/bus" % folder, [option + "=3"],
+                                    shell='exec "$0" "$@" 3>/dev/full', stderr=log)
+                    self.assertEqual(daemon.wait(), 1)
+                    log.seek(0)
+                    self.assertRegex(log.read(), "error: cannot print .*: No space left on device;")
+                self.assertEqual(os.listdir(folder), [])
+
     def test_address_is_printed_by_a_bus_that_serves_only(self):
         def limit():
             # Else root may raise the limit; others need not be kept from it.
