@@ -6,7 +6,7 @@
  * Tells whoever started the bus where it listens and what its process id is: --print-address and
  * --print-pid. Nothing else ever writes to these descriptors, standard output included.
  *
- * Owner: the main thread, once, after listening and before any other thread.
+ * Owner: the main thread, once, when all threads have started: what is announced serves.
  */
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker/bus.h"
+#include "broker/bus_private.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -11,31 +11,11 @@
 #include "broker/base/alloc.h"
 #include "broker/base/hash.h"
 #include "broker/base/log.h"
-#include "broker/gate/gate.h"
-#include "broker/io/ready.h"
 #include "broker/root.h"
-#include "broker/worker/worker.h"
 
 enum {
         WORKERS_DEFAULT_MAX = 8,
         RECLAIM_PAUSE_NS = 2 * 1000 * 1000, /* one grace period serves all that retires meanwhile */
-};
-
-struct Bus {
-        const Options *options;     /* borrowed */
-        const Config *config;       /* borrowed */
-        const Listeners *listeners; /* borrowed */
-        IoBackend backend;
-        Qsbr qsbr;
-        Wake wake; /* control's: something was retired */
-        Ready ready;
-        int signal_fd;
-        Router router;
-        Driver driver;
-        Worker *workers[ROUTER_WORKERS_MAX];
-        unsigned n_workers;
-        uint64_t random; /* gate's thread: state of a generator, not 0 */
-        Gate *gate;
 };
 
 static void bus_post_duties(void *context, unsigned home, StackNode *chain)
@@ -50,13 +30,6 @@ static void bus_post_collect(void *context, Endpoint *callee)
         Bus *bus = context;
 
         worker_post_collect(bus->workers[callee->home], callee);
-}
-
-static void bus_on_complete(void *context, void *ticket)
-{
-        Bus *bus = context;
-
-        gate_complete(bus->gate, ticket);
 }
 
 /* A connection on its way from the gate to a worker. */
@@ -208,37 +181,6 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
         return 0;
 }
 
-static int bus_start_workers(Bus *bus)
-{
-        static const WorkerSpin spins[] = {[OPTIONS_SPIN_AUTO] = WORKER_SPIN_AUTO,
-                                           [OPTIONS_SPIN_OFF] = WORKER_SPIN_OFF,
-                                           [OPTIONS_SPIN_FIXED] = WORKER_SPIN_FIXED};
-        WorkerOptions options = {.backend = bus->backend,
-                                 .router = &bus->router,
-                                 .driver = &bus->driver,
-                                 .workers = bus->workers,
-                                 .spin = spins[bus->options->spin],
-                                 .spin_ns = (uint64_t)bus->options->spin_us * 1000,
-                                 .on_complete = bus_on_complete,
-                                 .context = bus};
-
-        for (unsigned i = 0; i < bus->n_workers; i++) {
-                int r;
-
-                options.index = i;
-                r = worker_new(&options, &bus->workers[i]);
-                if (r < 0) {
-                        log_error("cannot start worker %u of %u: %s%s", i, bus->n_workers,
-                                  strerror(-r),
-                                  r == -ENOMEM ? "; fewer --workers, --io=epoll or a higher "
-                                                 "RLIMIT_MEMLOCK may help"
-                                               : "");
-                        return r;
-                }
-        }
-        return 0;
-}
-
 static int bus_start_gate(Bus *bus)
 {
         const Limits *limits = &bus->config->limits;
@@ -353,19 +295,7 @@ Bus *bus_free(Bus *bus)
         if (!bus)
                 return NULL;
         gate_stop(bus->gate);
-        for (unsigned i = 0; i < bus->n_workers; i++)
-                if (bus->workers[i])
-                        worker_stop(bus->workers[i]);
-        for (unsigned i = 0; i < bus->n_workers; i++)
-                if (bus->workers[i])
-                        worker_join(bus->workers[i]);
-        for (unsigned i = 0; i < bus->n_workers; i++)
-                if (bus->workers[i])
-                        worker_settle(bus->workers[i]);
-        while (qsbr_reclaim(&bus->qsbr) > 0)
-                continue;
-        for (unsigned i = 0; i < bus->n_workers; i++)
-                bus->workers[i] = worker_free(bus->workers[i]);
+        bus_stop_workers(bus);
         bus->gate = gate_free(bus->gate);
         driver_deinit(&bus->driver);
         router_deinit(&bus->router);

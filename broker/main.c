@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon: what happens before there are threads, and after. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,6 +90,19 @@ static int main_choose_backend(ProbeWish wish, IoBackend *ret_backend)
         return 0;
 }
 
+/* Whoever reads the address or the id waits for it, and nobody finds the bus without. */
+static int main_announce(const Options *options, const Listeners *listeners)
+{
+        int r = announce(options->print_address_fd, listeners->address, options->print_pid_fd,
+                         getpid());
+
+        if (r < 0)
+                log_error("cannot print the address or the process id: %s; give a descriptor that "
+                          "takes them, or leave --print-address and --print-pid out",
+                          strerror(-r));
+        return r;
+}
+
 static int main_serve(const Options *options, const Config *config, const Listeners *listeners)
 {
         IoBackend backend;
@@ -97,10 +112,8 @@ static int main_serve(const Options *options, const Config *config, const Listen
         if (main_choose_backend(options->io_wish, &backend) < 0 ||
             bus_new(options, config, listeners, backend, &bus) < 0)
                 return 1;
-        if (announce(options->print_address_fd, listeners->address, options->print_pid_fd,
-                     getpid()) < 0)
-                log_warning("cannot print the address or the process id: nobody reads it");
-        if (bus_start(bus) == 0) {
+        /* Who may connect earlier waits in the listening socket's queue. */
+        if (bus_start(bus) == 0 && main_announce(options, listeners) == 0) {
                 sd_notify(0, "READY=1");
                 status = bus_run(bus);
                 sd_notify(0, "STOPPING=1");
@@ -138,10 +151,30 @@ static int main_run(const Options *options)
         return status;
 }
 
+/* Opens /dev/null in place of standard descriptors that whoever started us has closed: otherwise a
+ * socket gets such a number, and what is meant for standard error goes into it. */
+static int main_open_standard_fds(void)
+{
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+                if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+                        continue;
+                if (open("/dev/null", O_RDWR) != fd) { /* the lowest that is free */
+                        fprintf(stderr,
+                                "ringbus: descriptor %d is closed and /dev/null cannot be "
+                                "opened in its place: %s; start with descriptors 0 to 2 open\n",
+                                fd, strerror(errno));
+                        return -1;
+                }
+        }
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         Options options;
 
+        if (main_open_standard_fds() < 0)
+                return 1;
         signal(SIGPIPE, SIG_IGN);
         switch (options_parse(argc, argv, stderr, &options)) {
         case OPTIONS_RUN:

@@ -2,13 +2,29 @@
 #include "broker/base/log.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+enum {
+        LINE_MAX_SIZE = 1024,
+        NOTICE_MAX_SIZE = 192,
+};
+
+/* A pipe that is ready takes so much at once, whole. */
+_Static_assert(NOTICE_MAX_SIZE + LINE_MAX_SIZE <= PIPE_BUF, "a line must be written by one write");
+
 static LogLevel log_level = LOG_LEVEL_NOTICE;
 static char log_prefix[64];
+
+/* Between two threads' writes, so that what poll() told one is still true when it writes. */
+static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
+static unsigned long long log_n_lost; /* under log_mutex: lines since the last one written */
 
 void log_set_level(LogLevel level)
 {
@@ -20,10 +36,41 @@ void log_set_prefix(const char *prefix)
         snprintf(log_prefix, sizeof(log_prefix), "%s", prefix);
 }
 
+/* Whether all of it was written. Never waits: a launcher that does not read its pipe must not stop
+ * the bus. */
+static bool log_write(const char *data, size_t size)
+{
+        struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+        if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
+                return false;
+        return write(STDERR_FILENO, data, size) == (ssize_t)size;
+}
+
+/* Writes a whole line, behind another one about those that were lost before it. */
+static void log_emit(const char *line, size_t size)
+{
+        char data[NOTICE_MAX_SIZE + LINE_MAX_SIZE];
+        size_t n = 0;
+
+        pthread_mutex_lock(&log_mutex);
+        if (log_n_lost > 0)
+                n = (size_t)snprintf(data, NOTICE_MAX_SIZE,
+                                     "ringbus: %swarning: log lines lost because standard "
+                                     "error did not take them: %llu\n",
+                                     log_prefix, log_n_lost);
+        memcpy(data + n, line, size);
+        if (log_write(data, n + size))
+                log_n_lost = 0;
+        else
+                log_n_lost++;
+        pthread_mutex_unlock(&log_mutex);
+}
+
 void log_line(LogLevel level, const char *format, ...)
 {
         static const char *const names[] = {"error: ", "warning: ", "", "debug: "};
-        char line[1024];
+        char line[LINE_MAX_SIZE];
         int saved_errno = errno;
         size_t size;
         int n;
@@ -41,7 +88,6 @@ void log_line(LogLevel level, const char *format, ...)
         if (size > sizeof(line) - 1)
                 size = sizeof(line) - 1;
         line[size++] = '\n';
-        if (write(STDERR_FILENO, line, size) < 0)
-                errno = saved_errno; /* there is nobody left to tell */
+        log_emit(line, size);
         errno = saved_errno;
 }

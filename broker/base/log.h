@@ -4,7 +4,9 @@
 
 /*
  * The log: one line per event, to standard error. Never called per message. Every function may be
- * called from any thread; a line is written by one write(2), so lines do not interleave.
+ * called from any thread; a line is written by one write(2), so lines do not interleave. A standard
+ * error that takes nothing (a full pipe that nobody reads) never stops the caller: lines are
+ * dropped, and the next one that gets through says how many were.
  */
 
 typedef enum LogLevel {

@@ -76,8 +76,7 @@ static long read_number(const char *path, const char *key)
         return -1;
 }
 
-/* Why `error`, and what an administrator can do about it. */
-static const char *remedy_for(int error)
+const char *probe_remedy(int error)
 {
         bool filtered = read_number("/proc/self/status", "Seccomp:") == 2;
         long disabled = read_number("/proc/sys/kernel/io_uring_disabled", "");
@@ -116,7 +115,7 @@ static int fail(Probe *probe, const char *step, int error)
 {
         probe->uring_error = error;
         (void)snprintf(probe->reason, sizeof(probe->reason), "%s: %s: %s", step, strerror(-error),
-                       remedy_for(error));
+                       probe_remedy(error));
         return error;
 }
 

@@ -27,6 +27,9 @@ bool probe_parse_wish(const char *text, ProbeWish *ret_wish);
 /* 0; or -errno when `wish` is PROBE_URING and io_uring cannot serve (reason is filled in). */
 int probe_run(ProbeWish wish, Probe *ret_probe);
 
+/* What may be behind -errno of io_uring, and what an administrator can do about it. Constant. */
+const char *probe_remedy(int error);
+
 /* For `ringbus --probe`: backend, kernel, features found and missing. */
 void probe_print(const Probe *probe, FILE *file);
 

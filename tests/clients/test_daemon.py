@@ -3,6 +3,7 @@
 """The daemon as a process: service manager, signals, open files, what it leaves behind; and the
 pidfd in GetConnectionCredentials. It starts daemons of its own: $RINGBUS_DAEMON."""
 
+import ctypes
 import os
 import resource
 import select
@@ -20,9 +21,10 @@ from gi.repository import Gio, GLib  # noqa: E402
 
 DAEMON = os.environ["RINGBUS_DAEMON"]
 PATIENCE_S = 60
+PR_CAPBSET_DROP, CAP_SYS_RESOURCE = 24, 24
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>
+<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>%s
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
 <allow own="*"/></policy></busconfig>
 """
@@ -37,23 +39,34 @@ def read_line(file):
 
 
 class Daemon:
-    def __init__(self, listen="unix:tmpdir=/tmp", environment=None, pass_fds=(), preexec=None):
+    """`shell`: a command for bash that ends in an exec of the daemon, "$0" "$@"."""
+
+    def __init__(self, listen="unix:tmpdir=/tmp", arguments=("--print-address",), environment=None,
+                 limits="", shell="", **popen):
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
-            config.write(CONFIG % listen)
+            config.write(CONFIG % (listen, limits))
             config.flush()
-            command = [DAEMON, "--config-file=" + config.name, "--nofork", "--print-address"]
+            command = ["bash", "-c", shell] if shell else []
+            command += [DAEMON, "--config-file=" + config.name, "--nofork", *arguments]
             for option, variable in (("--io", "IO"), ("--workers", "WORKERS")):
-                if os.environ.get("RINGBUS_TEST_" + variable):
-                    command.append(option + "=" + os.environ["RINGBUS_TEST_" + variable])
+                wish = os.environ.get("RINGBUS_TEST_" + variable)
+                if wish and not any(word.startswith(option) for word in arguments):
+                    command.append(option + "=" + wish)
             self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, text=True, pass_fds=pass_fds,
-                env={**os.environ, **(environment or {})}, preexec_fn=preexec)
-            self.address = read_line(self.process.stdout)
+                command, stdout=subprocess.PIPE, text=True,
+                env={**os.environ, **(environment or {})}, **popen)
+            self.address = read_line(self.process.stdout)  # "" if it ended without one
 
     def connect(self):
         return Gio.DBusConnection.new_for_address_sync(
             self.address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
             | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
+
+    def connect_raw(self):
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(PATIENCE_S)
+        client.connect(self.address.split("path=")[1].split(",")[0])
+        return client
 
     def wait(self):
         self.process.stdout.close()
@@ -93,7 +106,7 @@ class DaemonTest(unittest.TestCase):
                 command = ('exec 3<&%d; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"'
                            % listener.fileno())
                 with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
-                    config.write(CONFIG % "systemd:")
+                    config.write(CONFIG % ("systemd:", ""))
                     config.flush()
                     process = subprocess.Popen(
                         ["bash", "-c", command, DAEMON, "--config-file=" + config.name,
@@ -131,19 +144,87 @@ class DaemonTest(unittest.TestCase):
         daemon.process.terminate()
         self.assertEqual(daemon.process.wait(PATIENCE_S), 0)
 
+    def test_address_that_cannot_be_printed_ends_it(self):
+        for option in ("--print-address", "--print-pid"):
+            with tempfile.TemporaryDirectory() as folder:
+                with tempfile.TemporaryFile("w+") as log:
+                    daemon = Daemon("unix:path=%s/bus" % folder, [option + "=3"],
+                                    shell='exec "$0" "$@" 3>/dev/full', stderr=log)
+                    self.assertEqual(daemon.wait(), 1)
+                    log.seek(0)
+                    self.assertRegex(log.read(), "error: cannot print .*: No space left on device;")
+                self.assertEqual(os.listdir(folder), [])
+
+    def test_address_is_printed_by_a_bus_that_serves_only(self):
+        def limit():
+            # Else root may raise the limit; others need not be kept from it.
+            ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
+            daemon = Daemon("unix:path=%s/bus" % folder, ["--print-address", "--workers=64"],
+                            stderr=log, preexec_fn=limit)
+            self.assertEqual(daemon.address, "")
+            self.assertEqual(daemon.wait(), 1)
+            log.seek(0)
+            self.assertRegex(log.read(), "error: cannot start worker [0-9]+ of 64: Too many open "
+                             "files; .*RLIMIT_NOFILE")
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_nobody_reads_its_log(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        daemon = Daemon(stderr=writer, limits='<limit name="auth_timeout">2000</limit>')
+        self.addCleanup(daemon.process.kill)
+        os.set_blocking(writer, False)
+        with self.assertRaises(BlockingIOError):
+            while os.write(writer, bytes(4096)):
+                pass
+        os.set_blocking(writer, True)
+        os.close(writer)
+        # The gate has to log that it closes this one, and the main thread its counters.
+        with daemon.connect_raw() as silent:
+            self.assertEqual(silent.recv(1), b"")
+        daemon.process.send_signal(signal.SIGUSR1)
+        with daemon.connect_raw() as client:
+            client.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode()
+                           + b"\r\n")
+            self.assertEqual(client.recv(3), b"OK ")
+        os.set_blocking(reader, False)
+        with self.assertRaises(BlockingIOError):
+            while os.read(reader, 65536):
+                pass
+        os.set_blocking(reader, True)
+        daemon.process.send_signal(signal.SIGUSR1)
+        with os.fdopen(os.dup(reader), encoding="ascii") as log:
+            self.assertRegex(read_line(log), "lines lost because .*: [1-9]")
+        self.assertEqual(daemon.end(), 0)
+
+    def test_closed_standard_descriptors_become_dev_null(self):
+        daemon = Daemon(arguments=["--print-address=3"],
+                        shell='exec "$0" "$@" 3>&1 <&- >&- 2>&-')
+        self.addCleanup(daemon.process.kill)
+        for fd in range(3):
+            self.assertEqual(os.readlink("/proc/%d/fd/%d" % (daemon.process.pid, fd)),
+                             "/dev/null")
+        daemon.process.send_signal(signal.SIGUSR1)  # writes to descriptor 2
+        self.assertTrue(call(daemon.connect(), "GetId"))
+        self.assertEqual(daemon.end(), 0)
+
     def test_limit_of_open_files_is_raised(self):
         def lower():
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
 
-        daemon = Daemon(preexec=lower)
+        daemon = Daemon(preexec_fn=lower)
         soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
         self.assertEqual(soft, hard)
         self.assertEqual(daemon.end(), 0)
 
     def test_runtime_folder_holds_the_socket_only(self):
         with tempfile.TemporaryDirectory() as folder:
-            daemon = Daemon("unix:runtime=yes", {"XDG_RUNTIME_DIR": folder})
+            daemon = Daemon("unix:runtime=yes",
+                            environment={"XDG_RUNTIME_DIR": folder})
             self.assertEqual(os.listdir(folder), ["bus"])
             self.assertTrue(call(daemon.connect(), "GetId"))
             self.assertEqual(daemon.end(), 0)

@@ -17,7 +17,8 @@ foreach(source IN LISTS candidates)
   endif()
 endforeach()
 add_executable(ringbus-staged staged_daemon.c ${staged}
-  "${CMAKE_SOURCE_DIR}/broker/bus.c" "${CMAKE_SOURCE_DIR}/broker/main.c")
+  "${CMAKE_SOURCE_DIR}/broker/bus.c"
+  "${CMAKE_SOURCE_DIR}/broker/bus_workers.c" "${CMAKE_SOURCE_DIR}/broker/main.c")
 target_compile_definitions(ringbus-staged PRIVATE
   RINGBUS_STAGED RINGBUS_VERSION="${PROJECT_VERSION}")
 target_link_libraries(ringbus-staged PRIVATE

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_BROKER_BUS_PRIVATE_H
+#define RINGBUS_BROKER_BUS_PRIVATE_H
+
+/* What the bus consists of; shared by bus.c and bus_workers.c. Owner: the main thread. */
+
+#include "broker/bus.h"
+#include "broker/gate/gate.h"
+#include "broker/io/ready.h"
+#include "broker/worker/worker.h"
+
+struct Bus {
+        const Options *options;     /* borrowed */
+        const Config *config;       /* borrowed */
+        const Listeners *listeners; /* borrowed */
+        IoBackend backend;
+        Qsbr qsbr;
+        Wake wake; /* control's: something was retired */
+        Ready ready;
+        int signal_fd;
+        Router router;
+        Driver driver;
+        Worker *workers[ROUTER_WORKERS_MAX];
+        unsigned n_workers;
+        uint64_t random; /* gate's thread: state of a generator, not 0 */
+        Gate *gate;
+};
+
+/* Starts bus->n_workers workers; on epoll, if the user leaves the choice to us and io_uring cannot
+ * serve them all. 0 or -errno, logged; bus_stop_workers() ends those that there are. */
+int bus_start_workers(Bus *bus);
+
+/* Ends and frees all workers that there are, with their connections. The gate has been stopped, or
+ * not started yet. */
+void bus_stop_workers(Bus *bus);
+
+#endif
