@@ -184,6 +184,7 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
 static int bus_start_gate(Bus *bus)
 {
         const Limits *limits = &bus->config->limits;
+        const RouterLimits *in_force = &router_root(&bus->router)->limits;
         GateListener *listeners = alloc_zeroed(bus->listeners->n, sizeof(*listeners));
         GateOptions options = {.listeners = listeners,
                                .n_listeners = (unsigned)bus->listeners->n,
@@ -192,7 +193,7 @@ static int bus_start_gate(Bus *bus)
                                .admits_every_uid = bus->config->admits_every_user,
                                .max_incomplete = (unsigned)limits->max_incomplete_connections,
                                .auth_timeout_ms = limits->auth_timeout_ms,
-                               .max_message_unix_fds = (unsigned)limits->max_message_unix_fds,
+                               .max_message_unix_fds = (unsigned)in_force->max_message_unix_fds,
                                .deliver = bus_deliver,
                                .context = bus};
         int r;

@@ -87,6 +87,9 @@ static bool end_limit(ConfigXml *xml, const char *text)
                 return true;
         case LIMITS_UNKNOWN:
                 return config_xml_fail(xml, "there is no limit called \"%s\"", name);
+        case LIMITS_NOT_SUPPORTED:
+                return config_xml_fail(xml, "<limit name=\"%s\"> is not supported yet; remove it",
+                                       name);
         case LIMITS_NOT_A_NUMBER:
                 return config_xml_fail(xml, "limit %s: \"%s\" is not a number", name, text);
         case LIMITS_NEGATIVE:

@@ -17,11 +17,11 @@ typedef struct LimitRow {
         const char *name;
         size_t offset;
         uint64_t value;
-        bool enforced;
+        LimitsSupport support;
 } LimitRow;
 
 static const LimitRow limit_rows[] = {
-#define LIMITS_ROW(member, name, value, enforced) {name, offsetof(Limits, member), value, enforced},
+#define LIMITS_ROW(member, name, value, support) {name, offsetof(Limits, member), value, support},
         LIMITS_LIST(LIMITS_ROW)
 #undef LIMITS_ROW
 };
@@ -68,12 +68,14 @@ LimitsVerdict limits_set(Limits *limits, const char *name, const char *text, siz
 
                 if (strcmp(row->name, name) != 0)
                         continue;
+                if (row->support == LIMITS_UNSUPPORTED)
+                        return LIMITS_NOT_SUPPORTED;
                 verdict = parse_value(text, &value);
                 if (verdict != LIMITS_SET)
                         return verdict;
                 *limit_member(limits, row) = value;
                 *ret_index = i;
-                return row->enforced ? LIMITS_SET : LIMITS_SET_WITHOUT_EFFECT;
+                return row->support == LIMITS_ENFORCED ? LIMITS_SET : LIMITS_SET_WITHOUT_EFFECT;
         }
         return LIMITS_UNKNOWN;
 }

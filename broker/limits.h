@@ -9,7 +9,6 @@
  * Owner: whoever holds the struct; a plain value.
  */
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,45 +16,49 @@
 
 #define LIMITS_NEVER UINT64_MAX /* a timeout that never comes */
 
+/* What setting a limit does. */
+typedef enum LimitsSupport {
+        LIMITS_ENFORCED,
+        LIMITS_WITHOUT_EFFECT, /* nothing looks at it yet, but session.conf sets it */
+        LIMITS_UNSUPPORTED,    /* nothing would look at it: refused */
+} LimitsSupport;
+
 /*
- * X(member, name in <limit name=>, built-in value, enforced)
- *
- * `enforced` is false while the part of the bus that the limit governs does not exist: setting it
- * is accepted and reported as LIMITS_SET_WITHOUT_EFFECT.
+ * X(member, name in <limit name=>, built-in value, LimitsSupport)
  */
 #define LIMITS_LIST(X)                                                                             \
-        X(max_incoming_bytes, "max_incoming_bytes", UINT64_C(127) << 20, true)                     \
-        X(max_outgoing_bytes, "max_outgoing_bytes", UINT64_C(127) << 20, true)                     \
-        X(max_incoming_unix_fds, "max_incoming_unix_fds", 64, true)                                \
-        X(max_outgoing_unix_fds, "max_outgoing_unix_fds", 64, true)                                \
-        X(max_message_size_bytes, "max_message_size", UINT64_C(32) << 20, true)                    \
-        X(max_message_unix_fds, "max_message_unix_fds", 16, true)                                  \
-        X(service_start_timeout_ms, "service_start_timeout", 25 * 1000, false)                     \
-        X(auth_timeout_ms, "auth_timeout", 30 * 1000, true)                                        \
-        X(pending_fd_timeout_ms, "pending_fd_timeout", 150 * 1000, true)                           \
-        X(reply_timeout_ms, "reply_timeout", LIMITS_NEVER, false)                                  \
-        X(max_completed_connections, "max_completed_connections", 2048, true)                      \
-        X(max_incomplete_connections, "max_incomplete_connections", 64, true)                      \
-        X(max_connections_per_user, "max_connections_per_user", 256, true)                         \
-        X(max_pending_service_starts, "max_pending_service_starts", 512, false)                    \
-        X(max_names_per_connection, "max_names_per_connection", 512, true)                         \
-        X(max_match_rules_per_connection, "max_match_rules_per_connection", 512, true)             \
-        X(max_replies_per_connection, "max_replies_per_connection", 128, true)                     \
-        X(max_containers, "max_containers", 512, false)                                            \
-        X(max_containers_per_user, "max_containers_per_user", 16, false)                           \
-        X(max_container_metadata_bytes, "max_container_metadata_bytes", 4096, false)               \
-        X(max_connections_per_container, "max_connections_per_container", 8, false)
+        X(max_incoming_bytes, "max_incoming_bytes", UINT64_C(127) << 20, LIMITS_ENFORCED)          \
+        X(max_outgoing_bytes, "max_outgoing_bytes", UINT64_C(127) << 20, LIMITS_ENFORCED)          \
+        X(max_incoming_unix_fds, "max_incoming_unix_fds", 64, LIMITS_ENFORCED)                     \
+        X(max_outgoing_unix_fds, "max_outgoing_unix_fds", 64, LIMITS_ENFORCED)                     \
+        X(max_message_size_bytes, "max_message_size", UINT64_C(32) << 20, LIMITS_ENFORCED)         \
+        X(max_message_unix_fds, "max_message_unix_fds", 16, LIMITS_ENFORCED)                       \
+        X(service_start_timeout_ms, "service_start_timeout", 25 * 1000, LIMITS_WITHOUT_EFFECT)     \
+        X(auth_timeout_ms, "auth_timeout", 30 * 1000, LIMITS_ENFORCED)                             \
+        X(pending_fd_timeout_ms, "pending_fd_timeout", 150 * 1000, LIMITS_ENFORCED)                \
+        X(reply_timeout_ms, "reply_timeout", LIMITS_NEVER, LIMITS_UNSUPPORTED)                     \
+        X(max_completed_connections, "max_completed_connections", 2048, LIMITS_ENFORCED)           \
+        X(max_incomplete_connections, "max_incomplete_connections", 64, LIMITS_ENFORCED)           \
+        X(max_connections_per_user, "max_connections_per_user", 256, LIMITS_ENFORCED)              \
+        X(max_pending_service_starts, "max_pending_service_starts", 512, LIMITS_WITHOUT_EFFECT)    \
+        X(max_names_per_connection, "max_names_per_connection", 512, LIMITS_ENFORCED)              \
+        X(max_match_rules_per_connection, "max_match_rules_per_connection", 512, LIMITS_ENFORCED)  \
+        X(max_replies_per_connection, "max_replies_per_connection", 128, LIMITS_ENFORCED)          \
+        X(max_containers, "max_containers", 512, LIMITS_UNSUPPORTED)                               \
+        X(max_containers_per_user, "max_containers_per_user", 16, LIMITS_UNSUPPORTED)              \
+        X(max_container_metadata_bytes, "max_container_metadata_bytes", 4096, LIMITS_UNSUPPORTED)  \
+        X(max_connections_per_container, "max_connections_per_container", 8, LIMITS_UNSUPPORTED)
 
 /* Each value is 0 to INT32_MAX, reply_timeout_ms may be LIMITS_NEVER too. */
 typedef struct Limits {
-#define LIMITS_MEMBER(member, name, value, enforced) uint64_t member;
+#define LIMITS_MEMBER(member, name, value, support) uint64_t member;
         LIMITS_LIST(LIMITS_MEMBER)
 #undef LIMITS_MEMBER
 } Limits;
 
 /* The limits' numbers: LIMITS_INDEX_max_incoming_bytes = 0 and so on. */
 enum {
-#define LIMITS_INDEX(member, name, value, enforced) LIMITS_INDEX_##member,
+#define LIMITS_INDEX(member, name, value, support) LIMITS_INDEX_##member,
         LIMITS_LIST(LIMITS_INDEX)
 #undef LIMITS_INDEX
                 LIMITS_COUNT,
@@ -65,6 +68,7 @@ typedef enum LimitsVerdict {
         LIMITS_SET,
         LIMITS_SET_WITHOUT_EFFECT, /* stored, but nothing looks at it yet */
         LIMITS_UNKNOWN,            /* no limit has that name */
+        LIMITS_NOT_SUPPORTED,      /* LIMITS_UNSUPPORTED, whatever the text is */
         LIMITS_NOT_A_NUMBER,
         LIMITS_NEGATIVE,
         LIMITS_TOO_LARGE, /* above INT32_MAX */

@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/log.h"
+#include "broker/io/io.h"
 
 enum { FD_SHARES = 8, FD_SHARE_MIN = 64 };
 
@@ -34,10 +36,14 @@ RouterRoot *root_new(const Limits *limits)
 
         if (!root)
                 return NULL;
+        if (limits->max_message_unix_fds > IO_FDS_MAX)
+                log_notice("max_message_unix_fds is %llu, but the kernel passes %d file "
+                           "descriptors with a message at most: that is the limit now",
+                           (unsigned long long)limits->max_message_unix_fds, IO_FDS_MAX);
         root->policy = (Policy){.generation = 1, .kind = POLICY_ALLOW_ALL};
         root->limits = (RouterLimits){
                 .max_message_size = limits->max_message_size_bytes,
-                .max_message_unix_fds = limits->max_message_unix_fds,
+                .max_message_unix_fds = root_min(limits->max_message_unix_fds, IO_FDS_MAX),
                 .max_incoming_bytes = limits->max_incoming_bytes,
                 .max_incoming_unix_fds = root_min(limits->max_incoming_unix_fds, root_fd_share()),
                 .max_outgoing_bytes = limits->max_outgoing_bytes,

@@ -48,31 +48,44 @@ void driver_get_id(DriverCall *call)
         driver_reply_text(call, text_from(call->driver->id));
 }
 
-void driver_update_environment(DriverCall *call)
+/* The variables of an "a{ss}". What environment_set_add() returns. */
+static int driver_read_environment(DriverCall *call, EnvironmentSet *set)
 {
         size_t end = driver_read_u32(call);
+        int r = 0;
 
         call->at = (call->at + 7) & ~(size_t)7;
         end += call->at;
-        while (call->at < end) {
+        while (r == 0 && call->at < end) {
                 Text key, value;
-                int r;
 
                 call->at = (call->at + 7) & ~(size_t)7;
                 key = driver_read_string(call);
                 value = driver_read_string(call);
-                r = environment_set(&call->driver->environment, key, value);
-                if (r == -E2BIG)
-                        driver_fail(call, "LimitsExceeded",
-                                    "The activation environment has room for %d variables of %d "
-                                    "bytes together",
-                                    ENVIRONMENT_VARIABLES_MAX, ENVIRONMENT_BYTES_MAX);
-                else if (r < 0)
-                        driver_fail(call, "NoMemory", "Out of memory");
-                if (r < 0)
-                        return;
+                r = environment_set_add(set, key, value);
         }
-        driver_reply_empty(call);
+        return r;
+}
+
+void driver_update_environment(DriverCall *call)
+{
+        EnvironmentSet set;
+        int r;
+
+        environment_set_init(&set);
+        r = driver_read_environment(call, &set);
+        if (r == 0)
+                r = environment_apply(&call->driver->environment, &set);
+        environment_set_deinit(&set);
+        if (r == 0)
+                driver_reply_empty(call);
+        else if (r == -E2BIG)
+                driver_fail(call, "LimitsExceeded",
+                            "The activation environment has room for %d variables of %d "
+                            "bytes together",
+                            ENVIRONMENT_VARIABLES_MAX, ENVIRONMENT_BYTES_MAX);
+        else
+                driver_fail(call, "NoMemory", "Out of memory");
 }
 
 enum { START_ALREADY_RUNNING = 2 };

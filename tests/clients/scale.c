@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * scale [--daemon=BIN] [--connections=5000] [--pairs=500] [--messages=0] [--churn=50/s]
- *       [--seconds=10] [--balanced]
+ * scale [--daemon=BIN] [--connections=5000] [--pairs=500] [--messages=0] [--window=4]
+ *       [--pipelined] [--churn=50/s] [--seconds=10] [--balanced]
  *
  * Many connections on one bus: most are idle; pairs exchange numbered messages until each has
  * made --messages calls (0: no limit) or --seconds are over; others come and go at --churn. Fails
  * if anything is lost, doubled or reordered, if an idle client receives anything or is closed, or
  * if the bus does not end well. Prints the bus's resident memory for each idle connection and, of
- * ringbus, its workers' counters; with --balanced each worker must have done its share.
+ * ringbus, its workers' counters; with --balanced each worker must have done its share, and with
+ * far fewer sends than messages.
  *
  * One thread and one event loop, which holds both ends of every pair.
  */
@@ -38,7 +39,7 @@ typedef struct Scale {
         const char *daemon;
         unsigned n_connections; /* idle ones and both sides of pairs */
         unsigned n_pairs;
-        unsigned n_messages;
+        ScalePairOptions pair_options;
         unsigned churn_per_second;
         unsigned seconds;
         bool balanced;
@@ -71,9 +72,12 @@ static const char help[] =
         "  --connections=N    how many stay connected, at least two for each pair\n"
         "  --pairs=N          how many pairs call each other\n"
         "  --messages=N       at most so many calls for each pair (default: until the time is up)\n"
+        "  --window=N         so many calls of each pair are in flight (default: 4)\n"
+        "  --pipelined        clients write all that they have to say at once, not one by one\n"
         "  --churn=N/s        so many connect, call and leave in a second\n"
         "  --seconds=N        how long\n"
-        "  --balanced         fail unless each of two workers routes and flushes 40 to 60 %\n"
+        "  --balanced         fail unless each of two workers routes and flushes 40 to 60 %, and\n"
+        "                     at most half as often as messages are delivered\n"
         "  --help             print this\n"
         "\n"
         "$RINGBUS_TEST_IO and $RINGBUS_TEST_WORKERS become --io and --workers of the bus.\n";
@@ -104,6 +108,8 @@ static int parse(Scale *scale, int argc, char **argv)
                 {"connections", required_argument, NULL, 'c'},
                 {"pairs", required_argument, NULL, 'p'},
                 {"messages", required_argument, NULL, 'm'},
+                {"window", required_argument, NULL, 'w'},
+                {"pipelined", no_argument, NULL, 'l'},
                 {"churn", required_argument, NULL, 'r'},
                 {"seconds", required_argument, NULL, 's'},
                 {"balanced", no_argument, NULL, 'b'},
@@ -120,7 +126,11 @@ static int parse(Scale *scale, int argc, char **argv)
                 else if (option == 'p')
                         r = parse_number(optarg, &scale->n_pairs);
                 else if (option == 'm')
-                        r = parse_number(optarg, &scale->n_messages);
+                        r = parse_number(optarg, &scale->pair_options.n_max);
+                else if (option == 'w')
+                        r = parse_number(optarg, &scale->pair_options.window);
+                else if (option == 'l')
+                        scale->pair_options.pipelined = true;
                 else if (option == 'r')
                         r = parse_number(optarg, &scale->churn_per_second);
                 else if (option == 's')
@@ -132,7 +142,8 @@ static int parse(Scale *scale, int argc, char **argv)
                 else
                         return usage();
         }
-        if (r < 0 || optind != argc || scale->n_connections < 2 * scale->n_pairs)
+        if (r < 0 || optind != argc || scale->n_connections < 2 * scale->n_pairs ||
+            scale->pair_options.window == 0)
                 return usage();
         return 0;
 }
@@ -206,7 +217,7 @@ static int start_pairs(Scale *scale)
         for (unsigned i = 0; i < scale->n_pairs; i++) {
                 scale->n_started++;
                 if (scale_pair_start(&scale->pairs[i], scale->bus.address, scale->epoll_fd,
-                                     scale->n_messages) < 0)
+                                     &scale->pair_options) < 0)
                         return -1;
         }
         return 0;
@@ -233,7 +244,7 @@ static int run_traffic(Scale *scale)
                     scale_source_dispatch(scale->epoll_fd, 5) < 0)
                         return -1;
                 now = now_us();
-                if (scale->n_messages && now >= next_look) {
+                if (scale->pair_options.n_max && now >= next_look) {
                         if (all_quiet(scale))
                                 break;
                         next_look = now + 10000;
@@ -300,8 +311,11 @@ static int run(Scale *scale)
 
 int main(int argc, char **argv)
 {
-        Scale scale = {
-                .n_connections = 5000, .n_pairs = 500, .churn_per_second = 50, .seconds = 10};
+        Scale scale = {.n_connections = 5000,
+                       .n_pairs = 500,
+                       .pair_options.window = 4,
+                       .churn_per_second = 50,
+                       .seconds = 10};
         BusOptions options = {0};
         int r;
 

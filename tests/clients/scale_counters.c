@@ -3,38 +3,45 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { WORKERS_MAX = 64, TRIES = 50 };
+enum { WORKERS_MAX = 64, TRIES = 500 };
 
 typedef struct Counters {
         unsigned n;
         unsigned long long routed[WORKERS_MAX];
         unsigned long long flushes[WORKERS_MAX];
+        unsigned long long deliveries[WORKERS_MAX];
+        unsigned long long kernel_entries[WORKERS_MAX];
 } Counters;
 
-static void parse_line(const char *line, Counters *counters)
+static void parse_line(const char *line, bool echo, Counters *counters)
 {
         const char *found = strstr(line, "] worker ");
         unsigned index;
-        unsigned long long connections, routed, deliveries, flushes;
+        unsigned long long connections, routed, deliveries, flushes, dropped, invalid, entries;
 
         if (!found || sscanf(found,
                              "] worker %u: connections=%llu routed=%llu deliveries=%llu "
-                             "flushes=%llu",
-                             &index, &connections, &routed, &deliveries, &flushes) != 5)
+                             "flushes=%llu dropped=%llu invalid=%llu kernel_entries=%llu",
+                             &index, &connections, &routed, &deliveries, &flushes, &dropped,
+                             &invalid, &entries) != 8)
                 return;
         if (index >= WORKERS_MAX)
                 return;
-        fputs(found + 2, stdout);
+        if (echo)
+                fputs(found + 2, stdout);
         counters->routed[index] = routed;
         counters->flushes[index] = flushes;
+        counters->deliveries[index] = deliveries;
+        counters->kernel_entries[index] = entries;
         if (index + 1 > counters->n)
                 counters->n = index + 1;
 }
 
-static void read_log(const Bus *bus, Counters *counters)
+static void read_log(const Bus *bus, bool echo, Counters *counters)
 {
         char path[160], line[1024];
         FILE *log;
@@ -44,17 +51,24 @@ static void read_log(const Bus *bus, Counters *counters)
         if (!log)
                 return;
         while (fgets(line, sizeof(line), log))
-                parse_line(line, counters);
+                parse_line(line, echo, counters);
         fclose(log);
+}
+
+static unsigned long long sum_of(const unsigned long long *values, unsigned n)
+{
+        unsigned long long sum = 0;
+
+        for (unsigned i = 0; i < n; i++)
+                sum += values[i];
+        return sum;
 }
 
 static int check_shares(const char *what, const unsigned long long *values, unsigned n)
 {
-        unsigned long long sum = 0;
+        unsigned long long sum = sum_of(values, n);
         int r = 0;
 
-        for (unsigned i = 0; i < n; i++)
-                sum += values[i];
         for (unsigned i = 0; i < n; i++) {
                 double share = sum ? (double)values[i] * n / (double)sum : 0;
 
@@ -67,18 +81,49 @@ static int check_shares(const char *what, const unsigned long long *values, unsi
         return r;
 }
 
-int scale_counters_check(const Bus *bus, bool balanced)
+/* How many flushes, and entries into the kernel, the messages took. */
+static int check_flushes(const Counters *counters)
+{
+        unsigned long long deliveries = sum_of(counters->deliveries, counters->n);
+        unsigned long long flushes = sum_of(counters->flushes, counters->n);
+        unsigned long long entries = sum_of(counters->kernel_entries, counters->n);
+
+        printf("all workers: %llu deliveries by %llu flushes and %llu kernel entries: %.2f and "
+               "%.2f for each delivery\n",
+               deliveries, flushes, entries, (double)flushes / (double)(deliveries + 1),
+               (double)entries / (double)(deliveries + 1));
+        if (deliveries > 0 && flushes <= deliveries / 2)
+                return 0;
+        fputs("scale: the bus flushes more often than once for two messages\n", stderr);
+        return -1;
+}
+
+/* Waits until the lines of all workers are in the log: no more come, or as many as are wanted. */
+static void await_counters(const Bus *bus, Counters *ret_counters)
 {
         const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+        const char *workers = getenv("RINGBUS_TEST_WORKERS");
+        unsigned n_wanted = workers && *workers ? (unsigned)strtoul(workers, NULL, 10) : 1;
+        unsigned n_before = 0;
+
+        for (int i = 0; i < TRIES; i++) {
+                nanosleep(&pause, NULL);
+                read_log(bus, false, ret_counters);
+                if (ret_counters->n >= n_wanted && ret_counters->n == n_before)
+                        break;
+                n_before = ret_counters->n;
+        }
+        read_log(bus, true, ret_counters);
+}
+
+int scale_counters_check(const Bus *bus, bool balanced)
+{
         Counters counters = {0};
 
         if (!bus->is_ringbus)
                 return 0;
         kill(bus->pid, SIGUSR1);
-        for (int i = 0; i < TRIES && counters.n == 0; i++) {
-                nanosleep(&pause, NULL);
-                read_log(bus, &counters);
-        }
+        await_counters(bus, &counters);
         if (counters.n == 0) {
                 fputs("scale: the bus does not log its counters on SIGUSR1\n", stderr);
                 return -1;
@@ -87,5 +132,7 @@ int scale_counters_check(const Bus *bus, bool balanced)
                 return 0;
         if (check_shares("messages routed", counters.routed, counters.n) < 0)
                 return -1;
-        return check_shares("flushes", counters.flushes, counters.n);
+        if (check_shares("flushes", counters.flushes, counters.n) < 0)
+                return -1;
+        return check_flushes(&counters);
 }

@@ -9,7 +9,8 @@
 /*
  * Asks ringbus for its workers' counters (SIGUSR1 logs them) and prints them; nothing with another
  * daemon. With `balanced` each worker's share of the messages routed, and of the flushes done, must
- * lie within 20 % of an even share. 0, or -1 after saying why.
+ * lie within 20 % of an even share, and all of them together must have made at most one flush (a
+ * sendmsg) for two messages delivered: the load must be a pipelined one. 0, or -1 after saying why.
  */
 int scale_counters_check(const Bus *bus, bool balanced);
 

@@ -22,6 +22,33 @@ static int scale_pair_fail(const ScalePair *pair, const char *what, const RawMes
         return -1;
 }
 
+/* Sends a message with this number, or keeps it for scale_pair_flush(). 0 or a negative errno. */
+static int scale_pair_send(ScaleSide *side, const RawHeader *header, uint32_t number)
+{
+        RawHeader full = *header;
+        Marshal bytes;
+
+        if (!side->pair->options.pipelined)
+                return rawclient_send_header(side->source.client, header, NULL, number);
+        full.serial = rawclient_serial(side->source.client);
+        marshal_init(&bytes, false);
+        rawmessage_build_values(&full, &bytes, number);
+        marshal_bytes(&side->output, bytes.data, bytes.size);
+        marshal_deinit(&bytes);
+        return 0;
+}
+
+static int scale_pair_flush(ScaleSide *side)
+{
+        int r;
+
+        if (side->output.size == 0)
+                return 0;
+        r = rawclient_send(side->source.client, side->output.data, side->output.size);
+        side->output.size = 0;
+        return r < 0 ? scale_pair_fail(side->pair, "cannot write", NULL) : 0;
+}
+
 static int scale_pair_send_calls(ScalePair *pair)
 {
         const RawHeader call = {.type = RAWMESSAGE_CALL,
@@ -31,11 +58,10 @@ static int scale_pair_send_calls(ScalePair *pair)
                                 .destination = pair->callee.source.client->unique_name,
                                 .signature = "u"};
 
-        while (!pair->stopping && pair->n_calls - pair->n_returns < SCALE_PAIR_WINDOW) {
-                if (pair->n_max && pair->n_calls == pair->n_max)
+        while (!pair->stopping && pair->n_calls - pair->n_returns < pair->options.window) {
+                if (pair->options.n_max && pair->n_calls == pair->options.n_max)
                         return 0;
-                if (rawclient_send_header(pair->caller.source.client, &call, NULL, pair->n_calls) <
-                    0)
+                if (scale_pair_send(&pair->caller, &call, pair->n_calls) < 0)
                         return scale_pair_fail(pair, "cannot send a call", NULL);
                 pair->n_calls++;
         }
@@ -45,7 +71,6 @@ static int scale_pair_send_calls(ScalePair *pair)
 /* Answers call `number`: signal, then return. */
 static int scale_pair_answer(ScalePair *pair, const RawMessage *call, uint32_t number)
 {
-        RawClient *callee = pair->callee.source.client;
         const RawHeader signal = {.type = RAWMESSAGE_SIGNAL,
                                   .path = "/t",
                                   .interface = SCALE_PAIR_INTERFACE,
@@ -58,8 +83,8 @@ static int scale_pair_answer(ScalePair *pair, const RawMessage *call, uint32_t n
                                  .destination = call->sender,
                                  .signature = "u"};
 
-        if (rawclient_send_header(callee, &signal, NULL, number) < 0 ||
-            rawclient_send_header(callee, &reply, NULL, number) < 0)
+        if (scale_pair_send(&pair->callee, &signal, number) < 0 ||
+            scale_pair_send(&pair->callee, &reply, number) < 0)
                 return scale_pair_fail(pair, "cannot answer", NULL);
         return 0;
 }
@@ -110,7 +135,7 @@ static int scale_pair_ready(ScaleSource *source)
                 if (r < 0)
                         return r;
         }
-        return r < 0 ? scale_pair_fail(pair, strerror(-r), NULL) : 0;
+        return r < 0 ? scale_pair_fail(pair, strerror(-r), NULL) : scale_pair_flush(side);
 }
 
 /* Connects one side and passes the signal that tells it its name. */
@@ -120,6 +145,7 @@ static int scale_pair_connect(ScalePair *pair, ScaleSide *side, const char *addr
         int r = 0;
 
         side->pair = pair;
+        marshal_init(&side->output, false);
         side->source.ready = scale_pair_ready;
         side->source.client = rawclient_open(address, 0, &r);
         if (side->source.client)
@@ -153,16 +179,17 @@ static int scale_pair_subscribe(ScalePair *pair)
         return 0;
 }
 
-int scale_pair_start(ScalePair *pair, const char *address, int epoll_fd, uint32_t n_max)
+int scale_pair_start(ScalePair *pair, const char *address, int epoll_fd,
+                     const ScalePairOptions *options)
 {
-        *pair = (ScalePair){.n_max = n_max};
+        *pair = (ScalePair){.options = *options};
         if (scale_pair_connect(pair, &pair->caller, address) < 0 ||
             scale_pair_connect(pair, &pair->callee, address) < 0 ||
             scale_pair_subscribe(pair) < 0 ||
             scale_source_watch(&pair->caller.source, epoll_fd) < 0 ||
             scale_source_watch(&pair->callee.source, epoll_fd) < 0)
                 return -1;
-        return scale_pair_send_calls(pair);
+        return scale_pair_send_calls(pair) < 0 ? -1 : scale_pair_flush(&pair->caller);
 }
 
 void scale_pair_stop(ScalePair *pair)
@@ -172,7 +199,8 @@ void scale_pair_stop(ScalePair *pair)
 
 bool scale_pair_is_quiet(const ScalePair *pair)
 {
-        bool finished = pair->stopping || (pair->n_max && pair->n_calls == pair->n_max);
+        bool finished =
+                pair->stopping || (pair->options.n_max && pair->n_calls == pair->options.n_max);
 
         return finished && pair->n_returns == pair->n_calls && pair->n_signals == pair->n_calls &&
                pair->n_received == pair->n_calls;
@@ -182,4 +210,6 @@ void scale_pair_deinit(ScalePair *pair)
 {
         rawclient_free(pair->caller.source.client);
         rawclient_free(pair->callee.source.client);
+        marshal_deinit(&pair->caller.output);
+        marshal_deinit(&pair->callee.output);
 }

@@ -42,7 +42,7 @@ static void check_config(const Config *config)
         for (size_t i = 0; i < config->n_listen; i++)
                 ASSERT(config->listen[i][0] != '\0');
         ASSERT(config->limits.max_incoming_bytes <= INT32_MAX);
-        ASSERT(config->limits.max_connections_per_container <= INT32_MAX);
+        ASSERT(config->limits.max_replies_per_connection <= INT32_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,7 +31,6 @@ static const char bus_config_head[] =
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\"\n"
         " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
         "<busconfig>\n"
-        "  <type>session</type>\n"
         "  <auth>EXTERNAL</auth>\n"
         "  <policy context=\"default\">\n"
         "    <allow send_destination=\"*\" eavesdrop=\"true\"/>\n"
@@ -47,6 +47,10 @@ static const char bus_config_head[] =
         "  <limit name=\"max_names_per_connection\">50000</limit>\n"
         "  <limit name=\"max_match_rules_per_connection\">50000</limit>\n"
         "  <limit name=\"max_replies_per_connection\">50000</limit>\n";
+static const char bus_config_session[] = "  <type>session</type>\n";
+static const char bus_config_everybody[] =
+        "  <type>system</type>\n"
+        "  <policy context=\"default\"><allow user=\"*\"/></policy>\n";
 
 int bus_write_config(Bus *bus, const char *config)
 {
@@ -55,7 +59,8 @@ int bus_write_config(Bus *bus, const char *config)
 
         if (!file)
                 return -1;
-        written = fprintf(file, "%s  <listen>unix:dir=%s</listen>\n%s\n", bus_config_head,
+        written = fprintf(file, "%s%s  <listen>unix:dir=%s</listen>\n%s\n", bus_config_head,
+                          bus->for_everybody ? bus_config_everybody : bus_config_session,
                           bus->directory, config ? config : "");
         /* Only the reference asks for .service files of services that run already. */
         if (!bus->is_ringbus)
@@ -70,7 +75,7 @@ static int bus_make_directory(Bus *bus)
 
         snprintf(bus->directory, sizeof(bus->directory), "%s/bus-test-XXXXXX",
                  parent && strlen(parent) < 60 ? parent : "/tmp");
-        if (!mkdtemp(bus->directory))
+        if (!mkdtemp(bus->directory) || (bus->for_everybody && chmod(bus->directory, 0711) < 0))
                 return -1;
         snprintf(bus->config_path, sizeof(bus->config_path), "%s/bus.conf", bus->directory);
         return 0;
@@ -190,7 +195,7 @@ int bus_start(Bus *bus, const BusOptions *options)
         const char *base;
         int pipe_fds[2], r;
 
-        *bus = (Bus){.pid = -1};
+        *bus = (Bus){.pid = -1, .for_everybody = options && options->for_everybody};
         if (!daemon) {
                 fputs("bus: set RINGBUS_DAEMON to the path of a bus daemon\n", stderr);
                 return -1;

@@ -19,11 +19,13 @@
 typedef struct BusOptions {
         const char *daemon; /* instead of $RINGBUS_DAEMON, or NULL */
         const char *config; /* further elements of the configuration (<limit>, <policy>), or NULL */
+        bool for_everybody; /* type system, every user may connect, also through the directory */
 } BusOptions;
 
 typedef struct Bus {
         pid_t pid;
         bool is_ringbus;
+        bool for_everybody;
         char address[256];
         char directory[128];
         char config_path[160];

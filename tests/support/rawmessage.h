@@ -37,7 +37,7 @@ enum {
         RAWMESSAGE_FIELD_CONTAINER_INSTANCE = 10,
 
         RAWMESSAGE_FIELDS_MAX = 32, /* fields that are recorded of a received message */
-        RAWMESSAGE_FDS_MAX = 64,
+        RAWMESSAGE_FDS_MAX = 256,
         RAWMESSAGE_FIXED_SIZE = 16,
 };
 

@@ -9,6 +9,7 @@ endforeach()
 target_link_options(test_send_race PRIVATE
   -Wl,--wrap=message_new_relay -Wl,--wrap=matches_find -Wl,--wrap=matches_query_read_args)
 ringbus_unit_test(spin DEPENDS ringbus_worker)
+ringbus_unit_test(environment DEPENDS ringbus_driver)
 ringbus_unit_test(matches_random
   SOURCES test_matches_random.c matches_model.c matches_generate.c ${router_fixture}
   DEPENDS ${router_libraries})

@@ -123,6 +123,8 @@ static void test_config_errors_name_line_and_column(void **state)
                 {"<busconfig>\n  <bees/>\n</busconfig>", "conf:2:3: unknown element <bees>"},
                 {"<busconfig>\n\n <limit\n name='bees'>3\n</limit>\n</busconfig>",
                  "conf:3:2: there is no limit called \"bees\""},
+                {"<busconfig>\n <limit name='reply_timeout'>3</limit>\n</busconfig>",
+                 "conf:2:2: <limit name=\"reply_timeout\"> is not supported yet; remove it"},
                 {"<busconfig>\n <policy context='default'>\n  <deny own='*'/>\n",
                  "conf:3:3: <deny> is not supported yet; remove it"},
                 {"<busconfig>\n  a\n</busconfig>", "conf:2:1: no text belongs here"},
@@ -145,7 +147,9 @@ static void test_config_parts_without_effect_reported_once_each(void **state)
 {
         (void)state;
         load_text("<busconfig>\n<keep_umask/><keep_umask/>\n<standard_session_servicedirs/>\n"
-                  "<limit name='reply_timeout'>9</limit><limit name='reply_timeout'>8</limit>\n"
+                  "<limit name='service_start_timeout'>9</limit>\n"
+                  "<limit name='service_start_timeout'>8</limit>\n"
+                  "<limit name='max_pending_service_starts'>8</limit>\n"
                   "<limit name='max_message_size'>9</limit>\n"
                   "<include if_selinux_enabled='yes'>a</include>\n"
                   "<include if_selinux_enabled='yes'>b</include>\n"
@@ -156,9 +160,10 @@ static void test_config_parts_without_effect_reported_once_each(void **state)
                 fixture.log,
                 "ringbus: conf:2:1: <keep_umask> has no effect yet\n"
                 "ringbus: conf:3:1: <standard_session_servicedirs> has no effect yet\n"
-                "ringbus: conf:4:1: <limit name=\"reply_timeout\"> has no effect yet\n"
-                "ringbus: conf:6:1: <include if_selinux_enabled=\"yes\"> has no effect yet\n"
-                "ringbus: conf:8:22: <auth>ANONYMOUS</auth> has no effect yet\n");
+                "ringbus: conf:4:1: <limit name=\"service_start_timeout\"> has no effect yet\n"
+                "ringbus: conf:6:1: <limit name=\"max_pending_service_starts\"> has no effect yet\n"
+                "ringbus: conf:8:1: <include if_selinux_enabled=\"yes\"> has no effect yet\n"
+                "ringbus: conf:10:22: <auth>ANONYMOUS</auth> has no effect yet\n");
 }
 
 /* Which sets of allow rules add up to everything. */

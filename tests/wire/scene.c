@@ -31,18 +31,24 @@ static RawClient *scene_hire_janitor(const char *address)
         return janitor;
 }
 
-int scene_start_with(void **state, const char *config)
+int scene_start_bus(void **state, const BusOptions *options)
 {
-        const BusOptions options = {.config = config};
         Scene *scene = calloc(1, sizeof(*scene));
 
-        if (!scene || bus_start(&scene->bus, &options) < 0) {
+        if (!scene || bus_start(&scene->bus, options) < 0) {
                 free(scene);
                 return -1;
         }
         scene->janitor = scene_hire_janitor(scene->bus.address);
         *state = scene;
         return scene->janitor ? 0 : -1;
+}
+
+int scene_start_with(void **state, const char *config)
+{
+        const BusOptions options = {.config = config};
+
+        return scene_start_bus(state, &options);
 }
 
 int scene_start(void **state)

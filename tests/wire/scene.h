@@ -49,6 +49,9 @@ int scene_start(void **state);
 /* For group fixtures that need further elements in the configuration of their bus. */
 int scene_start_with(void **state, const char *config);
 
+/* For those that need another kind of bus. */
+int scene_start_bus(void **state, const BusOptions *options);
+
 /* Test fixture: closes the clients of the test and waits until they have left the bus. */
 int scene_clear(void **state);
 
