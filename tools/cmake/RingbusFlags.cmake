@@ -34,6 +34,8 @@ if(RINGBUS_FUZZ)
     message(FATAL_ERROR "RINGBUS_FUZZ needs clang (libFuzzer): use the preset 'fuzz'")
   endif()
   target_compile_options(ringbus_flags INTERFACE -fsanitize=fuzzer-no-link)
+  # Its run time, also where no other sanitizer brings it.
+  target_link_options(ringbus_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 if(RINGBUS_COVERAGE)
