@@ -72,6 +72,8 @@ void slot_release(SlotTable *table, Slot *slot)
         slot->watched = false;
         slot->hung_up = false;
         slot->crowding = false;
+        slot->careful = false;
+        slot->dry = false;
         slot->n_queued = 0;
         slot->generation++;
         table->n_used--;

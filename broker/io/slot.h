@@ -44,9 +44,12 @@ typedef struct Slot {
         bool watched;        /* epoll: in the epoll set; io_uring: a poll for hang-ups runs */
         unsigned n_queued;   /* records with data that io_next() has not handed out */
         bool crowding;       /* io_uring: brings more than its share: one receive at a time */
-        IoBuffer *single;    /* io_uring: of that receive, while it is armed */
-        bool quiet;          /* epoll: in the set for the end of the stream only */
-        bool hung_up;        /* the end of the stream was seen and reported */
+        bool careful;     /* io_uring: it has brought fds: never more than one receive at a time */
+        bool dry;         /* io_uring, careful: there was nothing to receive: poll first */
+        bool polling;     /* io_uring: armed is that poll */
+        IoBuffer *single; /* io_uring: of a single receive, while it is armed */
+        bool quiet;       /* epoll: in the set for the end of the stream only */
+        bool hung_up;     /* the end of the stream was seen and reported */
 } Slot;
 
 typedef struct SlotTable {

@@ -153,6 +153,9 @@ static void complete(Io *io, const struct io_uring_cqe *cqe)
         case URING_TAG_SINGLE:
                 uring_single_complete(io, cqe);
                 break;
+        case URING_TAG_READY:
+                uring_single_complete_ready(io, cqe);
+                break;
         case URING_TAG_WAKE:
                 complete_wake(io, cqe);
                 break;

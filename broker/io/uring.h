@@ -29,6 +29,7 @@ typedef enum UringTag {
         URING_TAG_HANGUP,  /* poll for the end of the stream; slot and generation above */
         URING_TAG_WAKE,    /* multishot poll on the wake's eventfd */
         URING_TAG_SINGLE,  /* one receive of a crowding socket; slot and generation above */
+        URING_TAG_READY,   /* poll before such a receive; slot and generation above */
         URING_TAG_CANCEL,  /* a cancellation; says nothing by itself */
 } UringTag;
 
@@ -87,7 +88,14 @@ void uring_receive_drop(IoBuffer *buffer, int result); /* nobody's data: back wi
 void uring_receive_bury(Io *io, Slot *slot); /* a request of a slot without a socket has ended */
 void uring_receive_over(Io *io, Slot *slot, int result);
 
-/* Arms one receive that does not wait. URING_SINGLE_NO_BUFFER: none is free, go on as usual. */
+/* Whether a slot is received from once at a time. */
+static inline bool uring_single_is_due(const Slot *slot)
+{
+        return (slot->crowding || slot->careful) && !slot->into;
+}
+
+/* Arms one receive that does not wait, or a poll before it. URING_SINGLE_NO_BUFFER: none is free,
+ * go on as usual. */
 typedef enum UringSingleArm {
         URING_SINGLE_ARMED,
         URING_SINGLE_NO_BUFFER,
@@ -95,8 +103,9 @@ typedef enum UringSingleArm {
 } UringSingleArm;
 UringSingleArm uring_single_arm(Io *io, Slot *slot);
 
-/* A completion of URING_TAG_SINGLE. */
+/* A completion of URING_TAG_SINGLE, or URING_TAG_READY. */
 void uring_single_complete(Io *io, const struct io_uring_cqe *cqe);
+void uring_single_complete_ready(Io *io, const struct io_uring_cqe *cqe);
 
 /* The methods stop() and forget(). */
 void uring_receive_stop(Io *io, Slot *slot);

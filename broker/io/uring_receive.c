@@ -75,7 +75,7 @@ static bool arm(Io *io, Slot *slot)
 
         if (!slot->watched && !slot->hung_up && !watch_hangup(io, slot))
                 return false;
-        if (slot->crowding && !slot->into) {
+        if (uring_single_is_due(slot)) {
                 UringSingleArm armed = uring_single_arm(io, slot);
 
                 if (armed != URING_SINGLE_NO_BUFFER)
@@ -114,8 +114,11 @@ static bool cancel(Io *io, Slot *slot, UringTag tag)
 /* Ends what the kernel still does for a slot; whether there was room for the requests. */
 static bool cancel_slot(Io *io, Slot *slot)
 {
-        if (slot->state == SLOT_ARMED && !slot->single &&
-            !cancel(io, slot, slot->into ? URING_TAG_INTO : URING_TAG_RECEIVE))
+        const UringTag tag = slot->into      ? URING_TAG_INTO
+                             : slot->polling ? URING_TAG_READY
+                                             : URING_TAG_RECEIVE;
+
+        if (slot->state == SLOT_ARMED && !slot->single && !cancel(io, slot, tag))
                 return false;
         /* Its poll goes only with the socket. (A second cancellation finds nothing: harmless.) */
         if (!slot->socket && slot->watched && !cancel(io, slot, URING_TAG_HANGUP))
@@ -202,7 +205,7 @@ void uring_receive_bury(Io *io, Slot *slot)
 /* Receives again: at once, or from a crowding socket in its turn. */
 static void go_on(Io *io, Slot *slot)
 {
-        if (slot->crowding)
+        if (uring_single_is_due(slot))
                 backend_make_rest(io, slot);
         else
                 backend_make_wait(io, slot);
@@ -273,10 +276,12 @@ void uring_receive_complete(Io *io, const struct io_uring_cqe *cqe)
         /* The end is past as an event: see watch_hangup(). */
         if (more && slot->hung_up && !slot->cancel)
                 uring_receive_stop(io, slot);
-        if (more && !slot->crowding && backend_is_crowding(slot)) {
-                slot->crowding = true;
-                uring_receive_stop(io, slot);
+        if (!uring_single_is_due(slot)) {
+                slot->crowding = backend_is_crowding(slot);
+                slot->careful = ((const BufferHead *)(void *)buffer->data)->control_size > 0;
         }
+        if (more && uring_single_is_due(slot) && !slot->cancel)
+                uring_receive_stop(io, slot);
         /* A multishot may end for reasons of the kernel's, such as a full completion queue. */
         if (!more)
                 go_on(io, slot);

@@ -130,6 +130,42 @@ static void test_io_fds_when_the_process_has_none_left_are_lost(void **state)
         link_free(fixture, link);
 }
 
+/* Who has sent fds once does not get all the fds of a later heap of messages opened at a time. */
+static void test_io_fds_that_heap_up_are_opened_a_few_at_a_time(void **state)
+{
+        enum { N = 40, AT_A_TIME = 8 };
+        Fixture *fixture = *state;
+        Link *link = link_new(fixture, 16);
+        unsigned before;
+
+        link_write_fds(link, "f", 1, 2);
+        FIXTURE_UNTIL(fixture, link->n_fds == 2);
+        fixture_idle(fixture, 10);
+        for (unsigned i = 0; i < N; i++)
+                link_write_fds(link, "f", 1, 2);
+        before = fixture_count_fds();
+        while (!io_wait(fixture->io, 0, false))
+                continue;
+        for (unsigned i = 0; i < 20; i++)
+                io_wait(fixture->io, 0, false);
+        assert_true(fixture_count_fds() <= before + AT_A_TIME);
+        FIXTURE_UNTIL(fixture, link->n_fds == 2 + 2 * N);
+        assert_int_equal(link->size, 1 + N);
+        /* Its end is seen as before, and stopping it. */
+        io_stop(fixture->io, &link->socket);
+        FIXTURE_UNTIL(fixture, link->n_ended == 1);
+        assert_int_equal(link->error, 0);
+        io_receive(fixture->io, &link->socket);
+        fixture_idle(fixture, 10);
+        link_write_fds(link, "g", 1, 1);
+        close(link->far);
+        link->far = -1;
+        FIXTURE_UNTIL(fixture, link->n_ended == 2);
+        assert_int_equal(link->error, -EPIPE);
+        assert_int_equal(link->n_fds, 3 + 2 * N);
+        link_free(fixture, link);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -140,6 +176,7 @@ int main(void)
                 FIXTURE_TEST(test_io_fds_of_many_writes_keep_their_order),
                 FIXTURE_TEST(test_io_fds_with_receive_into_arrive),
                 FIXTURE_TEST(test_io_fds_when_the_process_has_none_left_are_lost),
+                FIXTURE_TEST(test_io_fds_that_heap_up_are_opened_a_few_at_a_time),
         };
 
         return fixture_run("io_fds", tests, ARRAY_SIZE(tests));
