@@ -206,9 +206,12 @@ static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
 {
         Handshake *handshake;
 
+        int r;
+
         TRACE_HOP();
-        tally_add(&lobby->accepted, 1);
-        if (new_handshake(lobby, listener, fd, &handshake) < 0) {
+        r = new_handshake(lobby, listener, fd, &handshake);
+        tally_add(&lobby->accepted, 1); /* incomplete first: whoever reads both misses nobody */
+        if (r < 0) {
                 close(fd);
                 tally_add(&lobby->refused, 1);
                 return;

@@ -140,6 +140,12 @@ static void send_late_fd(RawClient *sender, const char *receiver, uint32_t n)
         marshal_deinit(&body);
 }
 
+/* From what one socket holds to a little less than what two do, on all kernels. */
+static uint32_t n_large(size_t pair)
+{
+        return (uint32_t)(3 + pair * 3 / 4);
+}
+
 static void test_hostile_fds_of_a_paused_sender_are_not_timed_out(void **state)
 {
         const struct timespec pause = {.tv_sec = 3 * PENDING_MS / 1000,
@@ -150,13 +156,13 @@ static void test_hostile_fds_of_a_paused_sender_are_not_timed_out(void **state)
         for (size_t i = 0; i < N_PAIRS; i++) {
                 senders[i] = scene_join(scene);
                 receivers[i] = scene_join(scene);
-                send_late_fd(senders[i], receivers[i]->unique_name, (uint32_t)(3 + i));
+                send_late_fd(senders[i], receivers[i]->unique_name, n_large(i));
         }
         nanosleep(&pause, NULL);
         for (size_t i = 0; i < N_PAIRS; i++) {
                 const char *name = senders[i]->unique_name;
 
-                for (size_t n = 0; n < 3 + i; n++)
+                for (size_t n = 0; n < n_large(i); n++)
                         (void)expect_signal(receivers[i], name, "Large");
                 /* The reference leaves a message that it has read already until more comes. */
                 if (!scene->bus.is_ringbus)

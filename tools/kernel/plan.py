@@ -58,6 +58,10 @@ class Plan:
             self.left_out.append(f"{test['name']}: {os.path.basename(command[0]) or 'nothing'} "
                                  "is not a program of ours, or was not built")
             return
+        if test["name"].startswith("race/explore_"):
+            self.left_out.append(f"{test['name']}: schedules and remembers by itself, "
+                                 "no kernel is involved")
+            return
         limit = int(properties.get("TIMEOUT", 1500) * self.slowness)
         environment = properties.get("ENVIRONMENT", [])
         values = [variable.partition("=")[2] for variable in environment]
