@@ -205,7 +205,6 @@ static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
 static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
 {
         Handshake *handshake;
-
         int r;
 
         TRACE_HOP();
