@@ -132,7 +132,8 @@ static void receive(Link *link, const LinkFrame *frame)
         atomic_store_explicit(count, read_atomic(count) + 1, memory_order_release);
         generator.touched |= 1U << (stamp.emitter % shared->n_processes);
         if (generator.latencies) {
-                if (generator.now_ns == 0)
+                /* Read once for what one read brings, and again for what was written since. */
+                if (generator.now_ns < le64toh(stamp.sent_ns))
                         generator.now_ns = process_now_ns();
                 histogram_add(generator.latencies, generator.now_ns - le64toh(stamp.sent_ns));
         }
