@@ -32,7 +32,8 @@ if(NOT RINGBUS_SANITIZE)
   # the code under test with its operations renamed, and with ThreadSanitizer's instrumentation but
   # not its library: weak_plain.c has the functions that the compiler calls. It has none for atomic
   # operations, so one that weak_atomics.h does not rename fails to link.
-  add_library(weak_explorer OBJECT weak.c weak_memory.c weak_search.c weak_plain.c)
+  add_library(weak_explorer OBJECT
+    weak.c weak_arena.c weak_memory.c weak_search.c weak_plain.c)
   target_compile_options(weak_explorer PRIVATE -O2)
   target_link_libraries(weak_explorer PRIVATE ringbus_flags)
 

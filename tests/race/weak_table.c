@@ -10,9 +10,10 @@
 #include "broker/base/alloc.h"
 #include "broker/base/assert.h"
 #include "broker/sync/table.h"
+#include "tests/race/weak_arena.h"
 #include "tests/race/weak_scenarios.h"
 
-enum { N_NODES = 72, CROWD = 64, ARENA_SIZE = 64 * 1024 };
+enum { N_NODES = 72, CROWD = 64 };
 
 typedef struct Entry {
         TableNode node;
@@ -24,20 +25,12 @@ static Lock writers;
 static Entry entries[N_NODES];
 static Qsbr qsbr;
 static WeakSignal retired_something;
-static char arena[ARENA_SIZE] __attribute__((aligned(64)));
-static size_t arena_used;
 
-/* What broker/sync/table.c calls of broker/base/alloc.c and broker/sync/qsbr.c. The arena is no
- * shared state of the scenario. */
-void *__wrap_alloc_zeroed(size_t n, size_t size) __attribute__((no_sanitize_thread));
+/* What broker/sync/table.c calls of broker/base/alloc.c and broker/sync/qsbr.c. */
+void *__wrap_alloc_zeroed(size_t n, size_t size);
 void *__wrap_alloc_zeroed(size_t n, size_t size)
 {
-        void *block = arena + arena_used;
-
-        arena_used += (n * size + 63) / 64 * 64;
-        ASSERT(arena_used <= sizeof(arena));
-        memset(block, 0, n * size);
-        return block;
+        return weak_arena_take(n * size);
 }
 
 void *__wrap_alloc_free(void *block);
@@ -66,7 +59,7 @@ static void insert(unsigned i, uint64_t hash)
 
 static void begin_small(void)
 {
-        arena_used = 0;
+        weak_arena_reset();
         memset(entries, 0, sizeof(entries));
         lock_init(&writers);
         stack_init(&qsbr.retired);
