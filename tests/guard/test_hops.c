@@ -110,9 +110,15 @@ static void hops_compare(Fixture *fixture, size_t begin, size_t end)
         size_t n = 0;
         bool same;
 
-        for (size_t i = begin; i <= end; i++)
-                if (fixture->trace.items[i].function[0])
-                        seen[n++] = fixture->trace.items[i];
+        for (size_t i = begin; i <= end; i++) {
+                if (!fixture->trace.items[i].function[0])
+                        continue;
+                /* A gate that was quicker than the client's first write has to look again. */
+                if (n >= 2 && !strcmp(fixture->trace.items[i].function, "lobby_read") &&
+                    !strcmp(seen[n - 1].function, "handshake_read"))
+                        n -= 2;
+                seen[n++] = fixture->trace.items[i];
+        }
         same = n == expected->n;
         for (size_t i = 0; i < n && same; i++)
                 same = !strcmp(seen[i].file, expected->items[i].file) &&
