@@ -8,7 +8,7 @@
 typedef struct EnvironmentVariable EnvironmentVariable;
 struct EnvironmentVariable {
         ListNode node;
-        EnvironmentVariable *replaced; // borrowed; in environment_apply(): has the same key
+        EnvironmentVariable *replaced; /* borrowed; in environment_apply(): has the same key */
         size_t key_size;
         size_t size;
         char text[]; /* KEY=VALUE, NUL */

@@ -274,7 +274,7 @@ void names_renew_set(Names *names, Endpoint *endpoint, NameSet *set)
                 {
                         const NameOwner *owner = CONTAINER_OF(node, NameOwner, owner_node);
                         const bool first = names_first_owner(owner->name) == owner;
-                        const int here = !first ? 2 : owner->name->n_rules > 0 ? 0 : 1;
+                        const int here = !first ? 2 : owner->name->n_watching > 0 ? 0 : 1;
 
                         if (here == rank)
                                 set->items[set->n++] = owner->name;
