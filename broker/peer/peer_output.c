@@ -47,8 +47,30 @@ static void peer_take_mail(Peer *peer)
         }
 }
 
-/* Takes the first delivery off the remainder; accounts for it. */
-static Message *peer_pop(Peer *peer)
+/* What has left a queue, to be accounted for at once. */
+typedef struct PeerQueued {
+        uint64_t n_messages;
+        uint64_t bytes; /* as charged */
+        uint64_t n_fds;
+} PeerQueued;
+
+static void peer_count(PeerQueued *queued, const Message *message)
+{
+        queued->n_messages++;
+        queued->bytes += message_charge(message);
+        queued->n_fds += message->n_fds;
+}
+
+static void peer_discharge(Peer *peer, const PeerQueued *queued)
+{
+        if (queued->n_messages > 0)
+                counter_subtract(&peer->endpoint.queued_bytes, queued->bytes);
+        if (queued->n_fds > 0)
+                counter_subtract(&peer->endpoint.queued_fds, queued->n_fds);
+}
+
+/* Takes the first delivery off the remainder and counts it in *gone. */
+static Message *peer_pop(Peer *peer, PeerQueued *gone)
 {
         struct PeerOutput *output = &peer->output;
         Delivery *delivery = output->first;
@@ -60,9 +82,7 @@ static Message *peer_pop(Peer *peer)
                 output->unreleased = output->first;
         if (!next)
                 output->last = NULL;
-        counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
-        if (message->n_fds > 0)
-                counter_subtract(&peer->endpoint.queued_fds, message->n_fds);
+        peer_count(gone, message);
         return message;
 }
 
@@ -70,16 +90,19 @@ static Message *peer_pop(Peer *peer)
 static void peer_abandon(Shard *shard, Peer *peer)
 {
         struct PeerOutput *output = &peer->output;
+        PeerQueued gone = {0};
 
         TRACE_WINDOW(TRACE_EXEMPT);
         while (output->first)
-                message_unref(&shard->thread.pool, peer_pop(peer), 1);
+                message_unref(&shard->thread.pool, peer_pop(peer, &gone), 1);
+        peer_discharge(peer, &gone);
         endpoint_unref(&peer->endpoint, &shard->thread.pool);
 }
 
 /* The socket takes nothing more: output is over, input runs to its end and finds that out. */
 static void peer_fail_output(Shard *shard, Peer *peer)
 {
+        PeerQueued gone = {0};
         MailNode *node;
 
         TRACE_WINDOW(TRACE_EXEMPT);
@@ -89,11 +112,10 @@ static void peer_fail_output(Shard *shard, Peer *peer)
                 Message *message = delivery->message;
 
                 node = node->next;
-                counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
-                if (message->n_fds > 0)
-                        counter_subtract(&peer->endpoint.queued_fds, message->n_fds);
+                peer_count(&gone, message);
                 message_unref(&shard->thread.pool, message, 1);
         }
+        peer_discharge(peer, &gone);
         shutdown(peer->fd, SHUT_RDWR);
         /* Its home may be waiting for room in its account: it has to read on, to the end. */
         switch_set(&peer->output_dead);
@@ -274,18 +296,20 @@ void peer_flush(Shard *shard, Peer *peer)
 static void peer_consume(Shard *shard, Peer *peer, size_t n)
 {
         struct PeerOutput *output = &peer->output;
+        PeerQueued sent = {0};
 
         TRACE_HOP();
         output->in_flight -= n;
         n += output->offset;
         while (output->first && n >= output->first->message->size) {
-                Message *message = peer_pop(peer);
+                Message *message = peer_pop(peer, &sent);
 
                 n -= message->size;
-                tally_add(&peer->endpoint.n_sent, 1);
-                message_unref(&shard->thread.pool, message, 1);
+                releases_add(&shard->releases, &shard->thread.pool, message);
         }
         output->offset = n;
+        tally_add(&peer->endpoint.n_sent, sent.n_messages);
+        peer_discharge(peer, &sent);
 }
 
 /* The socket is full: pin nothing, and wait for room. From here on senders see that their messages

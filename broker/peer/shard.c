@@ -55,6 +55,7 @@ void shard_handle_sent(Shard *shard)
                 shard->n_sends_open--;
                 peer_handle_sent(shard, peer);
         }
+        releases_drop(&shard->releases, &shard->thread.pool);
 }
 
 void shard_submit(Shard *shard)

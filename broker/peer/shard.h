@@ -11,6 +11,7 @@
 
 #include "broker/base/timers.h"
 #include "broker/io/io.h"
+#include "broker/message/releases.h"
 #include "broker/router/router.h"
 
 typedef struct Peer Peer;
@@ -54,6 +55,7 @@ struct Shard {
         unsigned n_since_quiescent;
         struct iovec iovecs[SHARD_IOVECS]; /* of sends queued since the last submission */
         unsigned n_iovecs;
+        Releases releases;      /* of messages sent; empty outside shard_handle_sent() */
         unsigned n_sends_open;  /* sends whose completion has not been handled */
         unsigned n_parked;      /* duties that wait for a retry timer of this shard */
         Tally n_flushes;        /* sendmsg requests made */
