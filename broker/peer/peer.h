@@ -54,7 +54,8 @@ struct Peer {
                 unsigned n_fds;
                 unsigned fds_capacity;
                 uint64_t budget_turn;
-                size_t budget_used;
+                size_t bytes_spent; /* in that turn */
+                unsigned messages_spent;
                 bool closing; /* nothing more is parsed */
                 bool hung_up; /* nothing more is written: never paused for long again */
                 bool ended;   /* end of stream: parse what is held, then leave */
@@ -131,7 +132,9 @@ void peer_refuse(Peer *peer);    /* a violation of the wire format ends this one
 void peer_watch_fds(Peer *peer); /* arms or disarms the timer of fds without their message */
 void peer_finish_assembly(Peer *peer);
 void peer_leave(Peer *peer);
-void peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);
+/* Returns how many bytes were parsed: fewer than `size` when the input is paused. */
+size_t peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);
+void peer_spend(Peer *peer, size_t n_bytes, unsigned n_messages); /* of this turn's share */
 void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);
 void peer_drop_input(Peer *peer);
 bool peer_add_fds(Peer *peer, const int *fds, unsigned n);

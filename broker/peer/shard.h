@@ -20,8 +20,9 @@ typedef struct Shard Shard;
 enum {
         SHARD_BATCH_MESSAGES = 64,      /* flush after so many messages */
         SHARD_BATCH_BYTES = 256 * 1024, /* or bytes */
-        SHARD_PEER_BUDGET = 256 * 1024, /* bytes of one peer's input per turn */
-        SHARD_IOVECS = 4096,            /* scratch for one submission */
+        SHARD_PEER_BYTES = 256 * 1024,  /* of one peer's input per turn */
+        SHARD_PEER_MESSAGES = SHARD_BATCH_MESSAGES,
+        SHARD_IOVECS = 4096, /* scratch for one submission */
 };
 
 typedef struct ShardHandlers {
@@ -69,6 +70,11 @@ void shard_deinit(Shard *shard);
 /* Sends what every endpoint on the duty list is owed, each in one sendmsg, and hands the sends to
  * the kernel. Duties that come back meanwhile stay for the next time. */
 void shard_flush(Shard *shard);
+
+/* Goes on with peers whose input rested because their share of a turn was used up, or that end
+ * without a receive under way. After a batch the rest wait for the next turn: what a peer sends
+ * that is hardly ever heard has at most a batch of theirs before it. */
+void shard_continue_peers(Shard *shard);
 
 /* Hands queued sends to the kernel; the scratch vectors are free again. */
 void shard_submit(Shard *shard);
