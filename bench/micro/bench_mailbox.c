@@ -8,8 +8,8 @@
  *      contended/2  two threads, one mailbox: the one that finds it empty flushes for both
  *
  * Every node has to come out once, each thread's in the order in which it pushed them. "joined" is
- * the share of pushes that found another thread flushing: where it is near 0 there was no
- * contention, because the threads have had one processor, one after the other. Nodes are used again
+ * the share of pushes that found the duty taken: with two threads and near 0 there was no
+ * contention, because they have had one processor, one after the other. Nodes are used again
  * and again, so a thread that is many nodes ahead of the flusher waits for it: "waits" says how
  * often.
  */
