@@ -6,7 +6,8 @@
  *      add/SET/RULES           so many AddMatch, and the memory that a rule takes, all told: run
  *                              one of these alone, since the process keeps what it has freed
  *
- * with the sets and signals of matching_rules.h. tools/bench-matching runs them and judges.
+ * with the sets and signals of matching_rules.h. tools/bench-micro runs them, tools/bench-matching
+ * judges them.
  */
 #include <stdio.h>
 #include <string.h>
