@@ -3,9 +3,9 @@
  * Pushing into a mailbox, and flushing it when that is one's duty, as workers do: what is flushed
  * is counted instead of sent. Items are pushes. Cases are named
  *
- *      alone/N      one thread pushes N times and then flushes
- *      apart/2      two threads, each with a mailbox of its own
- *      contended/2  two threads, one mailbox: the one that finds it empty flushes for both
+ *      alone/N        one thread pushes N times and then flushes
+ *      apart/...      two threads, each with a mailbox of its own
+ *      contended/...  two threads, one mailbox: the one that finds it empty flushes for both
  *
  * Every node has to come out once, each thread's in the order in which it pushed them. "joined" is
  * the share of pushes that found the duty taken: with two threads and near 0 there was no
