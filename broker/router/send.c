@@ -188,10 +188,10 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         STAGE_STOP(SEND_RECORDED, sender->id);
         push = send_push(thread, sender, &route, *message, incoming);
         STAGE_STOP(SEND_PUSHED, sender->id);
-        if (STAGE_MUTANT(RECORD_AFTER_PUSH) && send_expects_reply(header))
-                return send_expect_reply(thread, sender, route.to, header, &owed);
         if (step_is_pushed(push))
                 *message = NULL; /* its reference is the receiver's */
+        if (STAGE_MUTANT(RECORD_AFTER_PUSH) && send_expects_reply(header))
+                return send_expect_reply(thread, sender, route.to, header, &owed);
         if (push == MAILBOX_EPOCH_PASSED)
                 *ret_again = !owed || replies_settle(owed);
         if (push == MAILBOX_NO_MEMORY && (!owed || replies_settle(owed)))
