@@ -146,7 +146,8 @@ static void message_free(Pool *mine, Message *message)
         if (message->fds)
                 pool_free(mine, message->fds, message->n_fds * sizeof(int));
         if (message->account) {
-                account_discharge(message->account, message->size, message->n_fds);
+                if (!switch_is_on(&message->forgiven))
+                        account_discharge(message->account, message->size, message->n_fds);
                 account_unref(mine, message->account);
         }
         if (message->buffer)
@@ -155,6 +156,12 @@ static void message_free(Pool *mine, Message *message)
         if (message->step && message->step != message)
                 message_unref(mine, message->step, 1);
         pool_free(mine, message, message->block_size);
+}
+
+void message_forgive(Message *message)
+{
+        if (message->account && switch_claim(&message->forgiven))
+                account_discharge(message->account, message->size, message->n_fds);
 }
 
 void message_ref(Message *message, uint32_t n)

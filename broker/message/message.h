@@ -51,6 +51,7 @@ struct Message {
         IoBuffer *buffer;      /* referenced: where body lies, or NULL */
         RefCount references;
         uint32_t n_used;
+        Switch forgiven;  /* its size counts against nobody any more */
         Account *account; /* referenced; NULL: the bus's own message */
         Blob *blob;       /* referenced: where body lies, if not in `buffer` */
         size_t block_size;
@@ -93,6 +94,11 @@ static inline bool message_is_committed(const Message *message)
 {
         return !message->step || commit_is_set(&message->step->commit);
 }
+
+/* Any duty holder of a receiver: it no longer counts against its sender. Inside a read-side
+ * section.
+ */
+void message_forgive(Message *message);
 
 /* Drops n references. Inside a read-side section (the account may resume its sender). */
 void message_unref(Pool *mine, Message *message, uint32_t n);

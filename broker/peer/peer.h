@@ -80,6 +80,9 @@ struct Peer {
                 bool fds_unread; /* a message with fds may lie unread in the socket */
                 Timer retry;     /* fds could not go out yet */
                 uint64_t retry_ns;
+                Timer stall;               /* it does not read */
+                uint64_t stalled_since_ns; /* 0: nothing waits for room */
+                bool forgiven;             /* what waited then counts against nobody */
         } output;
 };
 
@@ -126,6 +129,11 @@ void peer_flush(Shard *shard, Peer *peer);
 
 /* Duty holder: the send has completed with output.result. */
 void peer_handle_sent(Shard *shard, Peer *peer);
+
+/* Between the files of the output side; duty holder. */
+Delivery *peer_take_mail(Peer *peer); /* appends it to the remainder; the first of it, or NULL */
+void peer_begin_stall(Shard *shard, Peer *peer); /* output waits; no effect if it did already */
+void peer_end_stall(Shard *shard, Peer *peer);   /* something was taken, or the duty ends */
 
 /* Between the files of the input side. */
 void peer_refuse(Peer *peer);    /* a violation of the wire format ends this one connection */

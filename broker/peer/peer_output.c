@@ -19,17 +19,18 @@
 #include "broker/peer/peer.h"
 
 enum {
-        WAITING_IOVECS = 64,              /* of a send that waits for room */
+        WAITING_IOVECS = 64, /* of a send that waits for room */
+        WAITING_BYTES = 1024 * 1024,
         RETRY_NS_MIN = 50 * 1000,         /* fds: 50 us, doubling, */
         RETRY_NS_MAX = 100 * 1000 * 1000, /* to 100 ms */
         UNREAD_MAX = 128,                 /* SIOCOUTQ counts a drained socket's own skb */
 };
 
-/* Appends what waits in the mailbox to the remainder. */
-static void peer_take_mail(Peer *peer)
+Delivery *peer_take_mail(Peer *peer)
 {
         struct PeerOutput *output = &peer->output;
         MailNode *node = mailbox_take(&peer->endpoint.mailbox);
+        Delivery *first = node ? CONTAINER_OF(node, Delivery, node) : NULL;
 
         TRACE_HOP();
         while (node) {
@@ -45,6 +46,7 @@ static void peer_take_mail(Peer *peer)
                 if (!output->unreleased)
                         output->unreleased = delivery;
         }
+        return first;
 }
 
 /* What has left a queue, to be accounted for at once. */
@@ -96,6 +98,7 @@ static void peer_abandon(Shard *shard, Peer *peer)
         while (output->first)
                 message_unref(&shard->thread.pool, peer_pop(peer, &gone), 1);
         peer_discharge(peer, &gone);
+        peer_end_stall(shard, peer);
         endpoint_unref(&peer->endpoint, &shard->thread.pool);
 }
 
@@ -273,6 +276,7 @@ void peer_flush(Shard *shard, Peer *peer)
         }
         STAGE_STOP(OUTPUT_TAKEN, peer->endpoint.id);
         if (peer_fds_must_wait(peer)) {
+                peer_begin_stall(shard, peer);
                 peer_park(shard, peer);
                 return;
         }
@@ -312,6 +316,22 @@ static void peer_consume(Shard *shard, Peer *peer, size_t n)
         peer_discharge(peer, &sent);
 }
 
+/* Not more than WAITING_BYTES in one waiting send: its progress is not seen before its end. */
+static unsigned peer_trim(struct PeerOutput *output, struct iovec *iovecs, unsigned n)
+{
+        size_t size = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+                if (size + iovecs[i].iov_len > WAITING_BYTES) {
+                        iovecs[i].iov_len = WAITING_BYTES - size;
+                        n = iovecs[i].iov_len > 0 ? i + 1 : i;
+                }
+                size += iovecs[i].iov_len;
+        }
+        output->in_flight = size;
+        return n;
+}
+
 /* The socket is full: pin nothing, and wait for room. From here on senders see that their messages
  * have to own their bytes; what was pushed before is copied out. */
 static void peer_send_waiting(Shard *shard, Peer *peer)
@@ -334,6 +354,8 @@ static void peer_send_waiting(Shard *shard, Peer *peer)
         }
         n = peer_fill(peer, output->waiting, WAITING_IOVECS);
         ASSERT(n > 0); /* it was committed when it was tried */
+        n = peer_trim(output, output->waiting, n);
+        peer_begin_stall(shard, peer);
         peer_send(shard, peer, IO_SEND_ALL, output->waiting, n);
 }
 
@@ -349,7 +371,8 @@ void peer_handle_sent(Shard *shard, Peer *peer)
                 peer_abandon(shard, peer);
                 return;
         }
-        if (result == -ETOOMANYREFS) {
+        if (result == -ETOOMANYREFS) { /* not its fault: it has read what came before */
+                peer_end_stall(shard, peer);
                 peer_park(shard, peer);
                 return;
         }
@@ -359,6 +382,7 @@ void peer_handle_sent(Shard *shard, Peer *peer)
         }
         if (result > 0) {
                 output->retry_ns = 0;
+                peer_end_stall(shard, peer);
                 peer_consume(shard, peer, (size_t)result);
         }
         if (!tried)

@@ -61,6 +61,7 @@ struct Shard {
         unsigned n_parked;      /* duties that wait for a retry timer of this shard */
         Tally n_flushes;        /* sendmsg requests made */
         Tally n_closed_invalid; /* connections ended for what they sent */
+        Tally n_closed_stalled; /* and for what they did not read */
 };
 
 /* Initialises all but `io`, which the worker makes on its own thread. 0 or -errno. */
