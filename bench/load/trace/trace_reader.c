@@ -69,13 +69,23 @@ bool trace_reader_grow(void *array, size_t size, size_t n_used, size_t *capacity
                  ? &(reader)->trace.array[n]                                                       \
                  : NULL)
 
+/* Facts are shown to people: on a terminal control characters would do things. */
+static bool has_controls(const char *data, size_t size)
+{
+        for (size_t i = 0; i < size; i++)
+                if ((unsigned char)data[i] < ' ' || data[i] == 0x7f)
+                        return true;
+        return false;
+}
+
 static void take_text(TraceCursor *cursor, Text *ret_text)
 {
         uint64_t size = trace_reader_take(cursor, TRACE_STRING_MAX);
         const char *data = (const char *)cursor->data + cursor->position;
 
-        if (size > cursor->end - cursor->position || !utf8_is_valid(data, size)) {
-                trace_reader_refuse(cursor, "a fact is longer than its record or not UTF-8");
+        if (size > cursor->end - cursor->position || !utf8_is_valid(data, size) ||
+            has_controls(data, size)) {
+                trace_reader_refuse(cursor, "a fact is longer than its record, or no text");
                 size = 0;
         }
         *ret_text = (Text){.data = data, .size = size};
