@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 #include "bench/load/bystanders.h"
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 
 enum {
         SETTLE_MS = 500,    /* of an attack, so that queues are full */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 #include "bench/load/signals_generator.h"
 
 enum {

@@ -12,9 +12,11 @@ typedef struct Measure {
         const char *name;  /* in suites and in JSON */
         const char *title; /* for people */
         const char *unit;
-        const char *path; /* in a run's JSON: names with dots between */
-        double scale;     /* what the value there is multiplied with */
-        bool more_is_better;
+        const char *path;  /* in a run's JSON: names with dots between */
+        const char *minus; /* path of what is taken from it, or NULL */
+        const char *per;   /* path of what the rest is divided by, or NULL */
+        double scale;      /* and multiplied with */
+        bool is_more_better;
 } Measure;
 
 /* NULL at the end of the list. */

@@ -38,14 +38,25 @@ bool plot_is_possible(FILE *errors)
         return false;
 }
 
+/* gnuplot takes the text of a tick for a format. */
+static void script_tick(const char *text, double at, FILE *script)
+{
+        fputc('\'', script);
+        for (; *text; text++)
+                fputs(*text == '%' ? "%%" : (char[]){*text, '\0'}, script);
+        fprintf(script, "' %.15g", at);
+}
+
 static void script_ticks(const Plot *plot, FILE *script)
 {
         if (plot->n_ticks == 0)
                 return;
         fprintf(script, "set xtics (");
-        for (unsigned i = 0; i < plot->n_ticks; i++)
-                fprintf(script, "%s'%s' %.15g", i > 0 ? ", " : "",
-                        plot->tick_texts[i] ? plot->tick_texts[i] : "", plot->ticks[i]);
+        for (unsigned i = 0; i < plot->n_ticks; i++) {
+                if (i > 0)
+                        fputs(", ", script);
+                script_tick(plot->tick_texts[i], plot->ticks[i], script);
+        }
         fprintf(script, ")\n");
 }
 

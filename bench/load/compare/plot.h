@@ -30,7 +30,7 @@ typedef struct PlotSeries {
 typedef struct Plot {
         const char *x_title, *y_title;
         bool is_x_log, is_y_log;
-        /* Where x is marked, and how; without texts the numbers. None: gnuplot chooses. */
+        /* Where x is marked, and how. None: gnuplot chooses. */
         double ticks[PLOT_POINTS_MAX];
         const char *tick_texts[PLOT_POINTS_MAX];
         unsigned n_ticks;

@@ -5,7 +5,7 @@
 
 enum {
         TITLE_WIDTH = 44,
-        COLUMN_WIDTH = 22,
+        COLUMN_WIDTH = 27,
 };
 
 /* Columns are counted in characters: continuation bytes of UTF-8 take none. */

@@ -23,6 +23,18 @@ enum {
 
 #define NS_PER_MS UINT64_C(1000000)
 
+static volatile sig_atomic_t is_stopped;
+
+void runner_stop(void)
+{
+        is_stopped = 1;
+}
+
+bool runner_is_stopped(void)
+{
+        return is_stopped;
+}
+
 /* The load's process, and files in memory for what it writes. */
 typedef struct Child {
         pid_t pid;
@@ -55,8 +67,10 @@ static int make_words(Words *words, const Suite *suite, const SuiteCell *cell, c
         words->words[n++] = words->pid;
         words->words[n++] = json;
         words->words[n++] = quiet;
-        words->words[n++] = words->duration;
-        words->words[n++] = words->warmup;
+        if (suite_has_knob(cell, "duration"))
+                words->words[n++] = words->duration;
+        if (suite_has_knob(cell, "warmup"))
+                words->words[n++] = words->warmup;
         /* The cell's own come last, and win. */
         while (n < WORDS_MAX && (words->words[n] = strtok_r(NULL, " ", &state)))
                 n++;
@@ -106,7 +120,7 @@ static int wait_child(const Child *child, uint64_t timeout_ns)
 
         do
                 n = poll(&ended, 1, timeout_ms);
-        while (n < 0 && errno == EINTR);
+        while (n < 0 && errno == EINTR && !is_stopped);
         if (ended.fd >= 0)
                 close(ended.fd);
         if (n <= 0)

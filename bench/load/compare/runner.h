@@ -25,6 +25,10 @@ typedef struct RunnerOutcome {
         char command[RUNNER_COMMAND_MAX]; /* as a user would type it */
 } RunnerOutcome;
 
+/* Ends the run under way, and all later ones at once. May be called by signal handlers. */
+void runner_stop(void);
+bool runner_is_stopped(void);
+
 /* A run that is not over after three times its time and 30 s is ended. Always fills in the
  * outcome; 0, or -1 if the run failed. */
 int runner_run(const Suite *suite, const SuiteCell *cell, const BrokerOptions *broker,

@@ -32,6 +32,21 @@ bool suite_has_broker(const SuiteCell *cell, const char *broker)
         return !has_name(cell->without, broker);
 }
 
+const Scenario *suite_scenario(const SuiteCell *cell)
+{
+        char name[SUITE_NAME_MAX];
+
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(cell->run, " "), cell->run);
+        return scenario_find(name);
+}
+
+bool suite_has_knob(const SuiteCell *cell, const char *knob)
+{
+        const Scenario *scenario = suite_scenario(cell);
+
+        return scenario && !(scenario->lacks && has_name(scenario->lacks, knob));
+}
+
 uint64_t suite_run_ns(const Suite *suite, const SuiteCell *cell)
 {
         return suite->warmup_ns + suite->duration_ns + cell->extra_ns + OVERHEAD_NS;
@@ -54,19 +69,18 @@ int suite_expand(Suite *suite, unsigned index)
         const SuiteSweep *sweep = &suite->sweeps[index];
 
         for (unsigned i = 0; i < sweep->n_x; i++) {
-                SuiteCell *cell = &suite->cells[suite->n_cells];
+                SuiteCell cell = sweep->cell;
                 char x[32];
 
                 if (suite->n_cells == SUITE_CELLS_MAX)
                         return -1;
-                *cell = sweep->cell;
-                cell->sweep = (int)index;
-                cell->x = sweep->x[i];
-                cell->workers = sweep->is_of_workers ? (unsigned)cell->x : 0;
-                snprintf(x, sizeof(x), "%.15g", cell->x);
-                snprintf(cell->name, sizeof(cell->name), "%.24s/%.20s", sweep->cell.name, x);
-                replace_x(sweep->cell.run, x, cell->run);
-                suite->n_cells++;
+                cell.sweep = (int)index;
+                cell.x = sweep->x[i];
+                cell.workers = sweep->is_of_workers ? (unsigned)cell.x : 0;
+                snprintf(x, sizeof(x), "%.15g", cell.x);
+                snprintf(cell.name, sizeof(cell.name), "%.24s/%.20s", sweep->cell.name, x);
+                replace_x(sweep->cell.run, x, cell.run);
+                suite->cells[suite->n_cells++] = cell;
         }
         return 0;
 }

@@ -55,6 +55,7 @@ typedef struct SuiteCell {
         unsigned workers; /* of the broker, or 0 */
         int sweep;        /* index, or -1 */
         double x;
+        bool is_wanted; /* the caller's */
 } SuiteCell;
 
 typedef struct SuiteSweep {
@@ -86,6 +87,9 @@ const char *suite_builtin(const char *name);
 
 /* Whether a broker takes part in a cell. */
 bool suite_has_broker(const SuiteCell *cell, const char *broker);
+
+/* Whether a cell's scenario has one of the knobs that scenarios share. */
+bool suite_has_knob(const SuiteCell *cell, const char *knob);
 
 /* How long one run of a cell takes, start and end included. */
 uint64_t suite_run_ns(const Suite *suite, const SuiteCell *cell);

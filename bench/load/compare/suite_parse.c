@@ -15,6 +15,11 @@ static int check_cell(const SuiteParser *parser)
         if (!cell->run[0])
                 return suite_complain(parser, parser->section_line, "[%s] has no 'run'",
                                       cell->name);
+        if (!suite_scenario(cell))
+                return suite_complain(parser, parser->section_line,
+                                      "[%s] runs '%.*s', which is no scenario: see ringbus-load "
+                                      "list",
+                                      cell->name, (int)strcspn(cell->run, " "), cell->run);
         if (!cell->title[0])
                 return suite_complain(parser, parser->section_line, "[%s] has no 'title'",
                                       cell->name);

@@ -5,6 +5,7 @@
 /* What the files of the suite share. */
 
 #include "bench/load/compare/suite.h"
+#include "bench/load/scenario/scenario.h"
 
 typedef enum SuiteSection {
         SUITE_SECTION_NONE,
@@ -28,6 +29,9 @@ int suite_complain(const SuiteParser *parser, unsigned line, const char *format,
 
 /* A "key = value" of the section being read. 0, or -1 after saying what is wrong. */
 int suite_set_key(SuiteParser *parser, const char *name, const char *value);
+
+/* What a cell runs; NULL if there is no such scenario. */
+const Scenario *suite_scenario(const SuiteCell *cell);
 
 /* Makes the cells of a sweep that was read. -1 if there is no room for them. */
 int suite_expand(Suite *suite, unsigned index);

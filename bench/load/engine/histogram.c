@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/histogram.h"
-
-#include <stddef.h>
+#include "bench/load/engine/histogram.h"
 
 enum { STEPS = 1 << HISTOGRAM_STEP_BITS };
 
@@ -16,8 +14,7 @@ static size_t slot_of(uint64_t value)
         return ((size_t)(shift + 1) << HISTOGRAM_STEP_BITS) + (size_t)((value >> shift) - STEPS);
 }
 
-/* The largest value of a slot. */
-static uint64_t slot_end(size_t slot)
+uint64_t histogram_slot_end(size_t slot)
 {
         size_t shift = (slot >> HISTOGRAM_STEP_BITS);
         uint64_t step = slot & (STEPS - 1);
@@ -29,17 +26,33 @@ static uint64_t slot_end(size_t slot)
 
 void histogram_add(Histogram *histogram, uint64_t value)
 {
-        histogram->n++;
-        histogram->slots[slot_of(value)]++;
+        if (histogram->n++ == 0 || value < histogram->min)
+                histogram->min = value;
         if (value > histogram->max)
                 histogram->max = value;
+        histogram->sum += (double)value;
+        histogram->slots[slot_of(value)]++;
+}
+
+void histogram_add_corrected(Histogram *histogram, uint64_t value, uint64_t interval)
+{
+        histogram_add(histogram, value);
+        while (interval > 0 && value >= 2 * interval) {
+                value -= interval;
+                histogram_add(histogram, value);
+        }
 }
 
 void histogram_merge(Histogram *histogram, const Histogram *from)
 {
-        histogram->n += from->n;
+        if (from->n == 0)
+                return;
+        if (histogram->n == 0 || from->min < histogram->min)
+                histogram->min = from->min;
         if (from->max > histogram->max)
                 histogram->max = from->max;
+        histogram->n += from->n;
+        histogram->sum += from->sum;
         for (size_t i = 0; i < HISTOGRAM_SLOTS; i++)
                 histogram->slots[i] += from->slots[i];
 }
@@ -56,10 +69,24 @@ uint64_t histogram_percentile(const Histogram *histogram, double percent)
         for (size_t i = 0; i < HISTOGRAM_SLOTS; i++) {
                 seen += histogram->slots[i];
                 if (seen > rank) {
-                        uint64_t end = slot_end(i);
+                        uint64_t end = histogram_slot_end(i);
 
                         return end < histogram->max ? end : histogram->max;
                 }
         }
         return histogram->max;
+}
+
+double histogram_mean(const Histogram *histogram)
+{
+        return histogram->n ? histogram->sum / (double)histogram->n : 0;
+}
+
+uint64_t histogram_count_above(const Histogram *histogram, uint64_t value)
+{
+        uint64_t n = 0;
+
+        for (size_t i = slot_of(value) + 1; i < HISTOGRAM_SLOTS; i++)
+                n += histogram->slots[i];
+        return n;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/sample.h"
+#include "bench/load/engine/sample.h"
 
 #include <stdio.h>
 #include <stdlib.h>

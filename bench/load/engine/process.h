@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RINGBUS_BENCH_LOAD_PROCESS_H
-#define RINGBUS_BENCH_LOAD_PROCESS_H
+#ifndef RINGBUS_BENCH_LOAD_ENGINE_PROCESS_H
+#define RINGBUS_BENCH_LOAD_ENGINE_PROCESS_H
 
 /*
  * Processes that generate load, memory that they share with the program that started them, and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RINGBUS_BENCH_LOAD_SAMPLE_H
-#define RINGBUS_BENCH_LOAD_SAMPLE_H
+#ifndef RINGBUS_BENCH_LOAD_ENGINE_SAMPLE_H
+#define RINGBUS_BENCH_LOAD_ENGINE_SAMPLE_H
 
 /* One figure, measured a few times: its median and its range. */
 
