@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/load/broker/broker_serve.h"
+#include "bench/load/compare/compare.h"
 #include "bench/load/engine/knobs.h"
 #include "bench/load/engine/process.h"
 #include "bench/load/scenario/scenario.h"
@@ -21,6 +23,8 @@ enum { NAMES_MAX = 64 };
 static int list(int argc, char **argv);
 
 static const Subcommand subcommands[] = {
+        {"broker", "a private broker, for other programs to use", broker_serve},
+        {"compare", "a suite on several brokers in turn, with a report", compare_main},
         {"list", "the scenarios, one a line", list},
 };
 
