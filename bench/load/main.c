@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/load/broker/broker_serve.h"
+#include "bench/load/compare/compare.h"
 #include "bench/load/engine/knobs.h"
 #include "bench/load/engine/process.h"
 #include "bench/load/scenario/scenario.h"
 #include "bench/load/trace/info.h"
 #include "bench/load/trace/record.h"
+#include "bench/load/trace/replay.h"
 
 /* Whatever is no scenario. One line each; argv[0] is the subcommand's name. Exit status. */
 typedef struct Subcommand {
@@ -23,8 +26,11 @@ enum { NAMES_MAX = 64 };
 static int list(int argc, char **argv);
 
 static const Subcommand subcommands[] = {
+        {"broker", "a private broker, for other programs to use", broker_serve},
+        {"compare", "a suite on several brokers in turn, with a report", compare_main},
         {"list", "the scenarios, one a line", list},
         {"record", "a bus's traffic into a file, from the live bus or a pcap", record_main},
+        {"replay", "the same traffic again, on any bus", replay_main},
         {"trace-info", "what such a file holds", info_main},
 };
 

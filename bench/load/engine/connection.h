@@ -172,6 +172,10 @@ int connection_peer_pid(const Connection *connection);
  */
 uint32_t connection_frame_reply_serial(const ConnectionFrame *frame);
 
+/* Where the value of a header field lies in the message, and its type's first character, by the
+ * same scan; 0 if there is none. A text begins with its size. */
+size_t connection_frame_find(const ConnectionFrame *frame, HeaderField field, char *ret_type);
+
 /* The text of a header field of type s, o or g, by the same scan; TEXT_NONE if there is none. */
 Text connection_frame_field(const ConnectionFrame *frame, HeaderField field);
 

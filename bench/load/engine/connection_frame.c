@@ -9,8 +9,7 @@
 #include "bench/load/engine/connection.h"
 #include "proto/frame.h"
 
-/* Offset of the value of a field whose signature is one character; 0 if there is none. */
-static size_t find_field(const ConnectionFrame *frame, HeaderField field, char *ret_type)
+size_t connection_frame_find(const ConnectionFrame *frame, HeaderField field, char *ret_type)
 {
         size_t end = FRAME_FIXED_SIZE + frame_load_u32(frame->data + 12, frame->big_endian);
         size_t at = FRAME_FIXED_SIZE;
@@ -40,7 +39,7 @@ static size_t find_field(const ConnectionFrame *frame, HeaderField field, char *
 uint32_t connection_frame_reply_serial(const ConnectionFrame *frame)
 {
         char type;
-        size_t at = find_field(frame, HEADER_FIELD_REPLY_SERIAL, &type);
+        size_t at = connection_frame_find(frame, HEADER_FIELD_REPLY_SERIAL, &type);
 
         return at && type == 'u' ? frame_load_u32(frame->data + at, frame->big_endian) : 0;
 }
@@ -49,7 +48,7 @@ Text connection_frame_field(const ConnectionFrame *frame, HeaderField field)
 {
         size_t header_size = frame->size - frame->body_size, size;
         char type;
-        size_t at = find_field(frame, field, &type);
+        size_t at = connection_frame_find(frame, field, &type);
 
         if (at == 0 || (type != 's' && type != 'o' && type != 'g'))
                 return TEXT_NONE;

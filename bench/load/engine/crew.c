@@ -72,10 +72,11 @@ void crew_stop(Crew *crew)
 {
         for (unsigned i = 0; i < crew->n_members; i++)
                 loop_post(&crew->members[i].loop, &crew->members[i].end);
-        for (unsigned i = 0; i < crew->n_members; i++) {
+        for (unsigned i = 0; i < crew->n_members; i++)
                 pthread_join(crew->members[i].thread, NULL);
+        /* Only now: until its end each may have posted to the others. */
+        for (unsigned i = 0; i < crew->n_members; i++)
                 loop_deinit(&crew->members[i].loop);
-        }
         crew->n_members = 0;
         crew->members = alloc_free(crew->members);
 }

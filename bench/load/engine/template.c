@@ -10,15 +10,21 @@
 
 enum { SERIAL_AT = 8, REPLY_SERIAL_PLACE = 1 };
 
-/* Where the value of REPLY_SERIAL lies, or 0. */
-static size_t find_reply_serial(const uint8_t *data, size_t size)
+/* Where in its header the texts and numbers lie that are patched. */
+static void find_places(Template *template, size_t header_size)
 {
-        static const uint8_t field[4] = {HEADER_FIELD_REPLY_SERIAL, 1, 'u', 0};
+        const ConnectionFrame frame = {.data = template->data,
+                                       .size = header_size,
+                                       .big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__};
+        Text destination = connection_frame_field(&frame, HEADER_FIELD_DESTINATION);
+        char type;
 
-        for (size_t at = FRAME_FIXED_SIZE; at + 8 <= size; at += 8)
-                if (memcmp(data + at, field, sizeof(field)) == 0)
-                        return at + 4;
-        return 0;
+        template->reply_serial_at = connection_frame_find(&frame, HEADER_FIELD_REPLY_SERIAL, &type);
+        if (text_present(destination)) {
+                template->destination_at =
+                        (size_t)((const uint8_t *)destination.data - template->data);
+                template->destination_size = destination.size;
+        }
 }
 
 void template_build(Template *template, const WriterHeader *header, const void *body,
@@ -33,8 +39,7 @@ void template_build(Template *template, const WriterHeader *header, const void *
                 abort();
         first.serial = 1;
         writer_begin(&writer, template->data, capacity, &first);
-        if (header->reply_serial)
-                template->reply_serial_at = find_reply_serial(template->data, writer.size);
+        find_places(template, writer.size);
         if (stamp_offset != SIZE_MAX)
                 template->stamp_at = writer.size + stamp_offset;
         writer_raw(&writer, body, body_size);
@@ -110,6 +115,14 @@ void template_deinit(Template *template)
 {
         alloc_free(template->data);
         *template = (Template){0};
+}
+
+bool template_readdress(Template *template, Text destination)
+{
+        if (template->destination_at == 0 || template->destination_size != destination.size)
+                return false;
+        memcpy(template->data + template->destination_at, destination.data, destination.size);
+        return true;
 }
 
 static void queue(const Template *template, Connection *connection, const uint32_t serials[2],

@@ -6,7 +6,8 @@
  * A message that was written once and is sent many times: copied with its serial, and where wanted
  * its reply serial and a stamp of 8 bytes, patched in. In native byte order.
  *
- * Owner: whoever made it; immutable afterwards, so threads may share it.
+ * Owner: whoever made it; immutable afterwards but for template_readdress(), so threads may share
+ * it.
  */
 
 #include <stdbool.h>
@@ -21,6 +22,8 @@ typedef struct Template {
         size_t size;
         size_t reply_serial_at; /* 0: has none */
         size_t stamp_at;        /* 0: no room for one */
+        size_t destination_at;  /* 0: has none */
+        size_t destination_size;
 } Template;
 
 /* Whom and what: absent texts are left out. */
@@ -46,6 +49,10 @@ void template_build(Template *template, const WriterHeader *header, const void *
                     size_t body_size, size_t stamp_offset);
 
 void template_deinit(Template *template); /* idempotent, also on zeroed memory */
+
+/* Sends copies to somebody else from now on: true, or false if his name is not as long as the one
+ * before. */
+bool template_readdress(Template *template, Text destination);
 
 /* Queues a copy. reply_serial and stamp are ignored if there is no room for them. */
 void template_send(const Template *template, Connection *connection, uint32_t serial,

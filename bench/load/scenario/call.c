@@ -5,8 +5,8 @@
  */
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "bench/load/scenario/echo.h"
 #include "bench/load/scenario/scenario.h"
 #include "broker/base/alloc.h"
 #include "broker/base/assert.h"
@@ -25,13 +25,6 @@ static const Knob knobs[] = {
         {0},
 };
 
-/* A client whose name others must know. */
-typedef struct Service {
-        RunClient client;
-        char last_caller[32]; /* whom `reply` is for */
-        Template reply;
-} Service;
-
 typedef struct Caller {
         RunClient client;
         Window window;
@@ -41,7 +34,7 @@ typedef struct Caller {
 /* What all parts share: each element is touched by the part that it belongs to, but for the
  * services' names, which are read once the first stage is over. */
 typedef struct Shared {
-        Service *services;
+        Echo *services;
         Caller *callers;
         const Knobs *knobs;
 } Shared;
@@ -49,28 +42,6 @@ typedef struct Shared {
 static const Shared *shared(const RunPart *part)
 {
         return part->run->shared;
-}
-
-static void answer(Connection *connection, const ConnectionFrame *frame)
-{
-        Service *service = CONTAINER_OF(run_client(connection), Service, client);
-        RunPart *part = service->client.part;
-        Text sender;
-
-        if (run_client_take(&service->client, frame) || frame->type != FRAME_TYPE_METHOD_CALL)
-                return;
-        sender = connection_frame_field(frame, HEADER_FIELD_SENDER);
-        if (!text_equal(sender, text_from(service->last_caller))) {
-                if (sender.size >= sizeof(service->last_caller))
-                        return;
-                memcpy(service->last_caller, sender.data, sender.size);
-                service->last_caller[sender.size] = '\0';
-                template_deinit(&service->reply);
-                template_return(&service->reply, service->last_caller, part->run->options.payload);
-        }
-        template_reply(&service->reply, connection, frame->serial, connection_frame_stamp(frame));
-        run_count(&part->counters.n_messages, 1);
-        run_count(&part->counters.n_deliveries, 1);
 }
 
 static void call(Caller *caller)
@@ -114,12 +85,6 @@ static void is_ready(Connection *connection)
         run_end_one(run_client(connection)->part);
 }
 
-static const ConnectionHandlers service_handlers = {
-        .ready = is_ready,
-        .frame = answer,
-        .failed = run_client_failed,
-};
-
 static const ConnectionHandlers caller_handlers = {
         .ready = is_ready,
         .frame = take_reply,
@@ -132,18 +97,15 @@ static void prepare(RunPart *part, unsigned stage)
         const Shared *all = shared(part);
         const unsigned n_services = (unsigned)all->knobs->n_services;
 
-        for (unsigned i = 0; stage == 0 && i < n_services; i++) {
-                if (!run_is_mine(part, i))
-                        continue;
-                run_begin_one(part);
-                run_client_start(&all->services[i].client, part, "service", i, &service_handlers);
-        }
+        for (unsigned i = 0; stage == 0 && i < n_services; i++)
+                if (run_is_mine(part, i))
+                        echo_start(&all->services[i], part, i);
         for (unsigned i = 0; stage == 1 && i < all->knobs->n_callers; i++) {
                 TemplateTarget target = {
-                        .destination = all->services[i % n_services].client.connection.unique_name,
-                        .path = "/com/example/Load",
-                        .interface = "com.example.Load",
-                        .member = "Echo",
+                        .destination = echo_name(&all->services[i % n_services]),
+                        .path = ECHO_PATH,
+                        .interface = ECHO_INTERFACE,
+                        .member = ECHO_MEMBER,
                 };
 
                 if (!run_is_mine(part, n_services + i))
@@ -188,14 +150,14 @@ static int run_call(Run *run)
         Shared all = {.knobs = run->knobs};
         int status;
 
-        all.services = alloc_zeroed(all.knobs->n_services, sizeof(Service));
+        all.services = alloc_zeroed(all.knobs->n_services, sizeof(Echo));
         all.callers = alloc_zeroed(all.knobs->n_callers, sizeof(Caller));
         if (!all.services || !all.callers)
                 abort();
         run->shared = &all;
         status = run_execute(run, &acts);
         for (uint64_t i = 0; i < all.knobs->n_services; i++)
-                template_deinit(&all.services[i].reply);
+                echo_deinit(&all.services[i]);
         for (uint64_t i = 0; i < all.knobs->n_callers; i++) {
                 template_deinit(&all.callers[i].call);
                 window_deinit(&all.callers[i].window);
@@ -215,5 +177,6 @@ const Scenario scenario_call = {
                 "operation is a call with its reply: two messages.\n",
         .knobs = knobs,
         .knobs_size = sizeof(Knobs),
+        .lacks = "seed",
         .run = run_call,
 };

@@ -35,6 +35,26 @@ void run_fail(Run *run, const char *format, ...)
         va_end(arguments);
 }
 
+void run_finished(RunPart *part)
+{
+        RunState *state = part->run->state;
+
+        pthread_mutex_lock(&state->lock);
+        state->n_finished++;
+        pthread_mutex_unlock(&state->lock);
+}
+
+static bool has_finished(Run *run)
+{
+        RunState *state = run->state;
+        bool finished;
+
+        pthread_mutex_lock(&state->lock);
+        finished = state->n_finished == run->n_parts;
+        pthread_mutex_unlock(&state->lock);
+        return finished;
+}
+
 /* Sleeps until something changes, a tick at most. True if all parts have arrived. */
 static bool wait_a_tick(RunState *state, unsigned n_parts)
 {
@@ -114,7 +134,7 @@ static Outcome let_time_pass(Run *run, const char *phase, uint64_t duration_ns)
         const uint64_t begun_ns = clock_now_ns();
         Outcome outcome = OUTCOME_GO_ON;
 
-        while (outcome == OUTCOME_GO_ON) {
+        while (outcome == OUTCOME_GO_ON && !has_finished(run)) {
                 uint64_t passed_ns = clock_now_ns() - begun_ns, left_ns;
                 struct timespec tick = {.tv_nsec = RUN_TICK_MS * 1000000L};
 

@@ -236,6 +236,10 @@ static inline void run_done(RunPart *part, uint64_t latency_ns)
                 histogram_add(&part->latency, latency_ns);
 }
 
+/* The part has done all that there was to do: once all have, the measured time ends. For scenarios
+ * whose length is not a matter of time; at most once. */
+void run_finished(RunPart *part);
+
 /* The run has failed, for this reason: the first one counts. Any thread. The run ends soon. */
 void run_fail(Run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

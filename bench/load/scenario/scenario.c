@@ -7,12 +7,11 @@
 #include "bench/load/scenario/run_private.h"
 #include "broker/base/alloc.h"
 
-extern const Scenario scenario_call;
+extern const Scenario scenario_call, scenario_oneway, scenario_open, scenario_signal;
 
 /* In the order of the list. */
 const Scenario *const scenario_table[] = {
-        &scenario_call,
-        NULL,
+        &scenario_call, &scenario_oneway, &scenario_signal, &scenario_open, NULL,
 };
 
 const Scenario *scenario_find(const char *name)
