@@ -5,7 +5,6 @@
 #include "bench/load/trace/replay_private.h"
 #include "bench/load/trace/trace_reader.h"
 #include "broker/base/alloc.h"
-#include "broker/base/assert.h"
 #include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
 #include "proto/matchrule.h"
@@ -127,7 +126,8 @@ static void report(Run *run, Figures *figures)
 static void describe(const RunClient *client, char *text, size_t size)
 {
         const Replay *replay = client->part->run->shared;
-        const ReplayActor *actor = CONTAINER_OF(client, ReplayActor, client);
+        const ReplayActor *actor =
+                &replay->actors[client->index]; /* a peer's index is its number */
         Text name;
 
         if (client == &replay->observer)
