@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Traces. What was read, written again and read again must be the same; and a file that just ends
- * must be read up to where it ends.
+ * must be read up to where it ends. A plan to replay it must be a possible one; and where a body is
+ * made up, it must be valid.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bench/load/trace/replay_body.h"
+#include "bench/load/trace/replay_plan.h"
 #include "bench/load/trace/trace_reader.h"
 #include "bench/load/trace/trace_writer.h"
 #include "broker/base/assert.h"
 #include "broker/base/hash.h"
+#include "proto/body.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -166,6 +170,61 @@ static void check_prefix(const uint8_t *data, size_t size, const Trace *whole)
         trace_reader_deinit(&trace);
 }
 
+/* Whatever a step waits for lies before it. */
+static void check_step(const ReplayPlan *plan, uint32_t number, const uint32_t *n_inbound,
+                       uint32_t n_answers)
+{
+        const ReplayStep *step = &plan->steps[number];
+
+        ASSERT(step->peer >= 1 && step->peer <= plan->trace->n_peers);
+        ASSERT(step->message <= plan->trace->n_messages);
+        ASSERT(step->next == 0 || (step->next > number + 1 && step->next <= plan->n_steps));
+        ASSERT(step->n_inbound <= n_inbound[step->peer]);
+        ASSERT(step->n_answers <= n_answers);
+        ASSERT(step->kind != REPLAY_SEND || step->message != 0);
+}
+
+/* The plan's order, as far as messages between peers tell it: answers of the bus lie between. */
+static void check_plan(const Trace *trace)
+{
+        uint32_t *n_inbound = calloc(trace->n_peers + 1, sizeof(*n_inbound));
+        ReplayPlan plan;
+
+        ASSERT(n_inbound && replay_plan_make(trace, &plan) == 0);
+        for (uint32_t i = 1; i <= trace->n_peers; i++)
+                n_inbound[i] = plan.peers[i].n_inbound;
+        for (uint32_t i = 0; i < plan.n_steps; i++)
+                check_step(&plan, i, n_inbound, plan.n_answers);
+        for (uint32_t i = 1; i <= trace->n_messages; i++) {
+                const ReplayFate *fate = &plan.fates[i];
+
+                ASSERT(fate->step <= plan.n_steps && fate->answer <= trace->n_messages);
+                ASSERT(fate->inbound == 0 || fate->receiver != TRACE_NOBODY || fate->is_expected);
+                if (fate->step != 0 && plan.steps[fate->step - 1].kind == REPLAY_SEND)
+                        ASSERT(plan.steps[fate->step - 1].message == i);
+        }
+        replay_plan_deinit(&plan);
+        free(n_inbound);
+}
+
+static void check_bodies(const Trace *trace)
+{
+        for (uint32_t i = 1; i <= trace->n_messages && i <= 16; i++) {
+                const TraceMessage *message = &trace->events[trace->messages[i]].message;
+                Text signature = trace_text(trace, message->signature);
+                uint8_t *body;
+
+                if (message->body_size > 1 << 16 || !text_present(signature))
+                        continue;
+                body = malloc(message->body_size + 1);
+                ASSERT(body);
+                if (replay_body_fill(body, message->body_size, signature))
+                        ASSERT(body_validate(body, message->body_size, signature,
+                                             __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) == BODY_OK);
+                free(body);
+        }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static bool is_ready;
@@ -182,6 +241,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         }
         check_round_trip(&trace);
+        check_plan(&trace);
+        check_bodies(&trace);
         if (trace.cut_offset == 0)
                 check_prefix(data, size, &trace);
         trace_reader_deinit(&trace);

@@ -35,6 +35,8 @@ void record_live_start(Live *live)
 
         live->state = LIVE_MONITORING;
         recorder_start(&record->recorder, now_ns);
+        if (!record->knobs.quiet)
+                fprintf(stderr, "ringbus-load: recording into %s\n", record->path);
         if (record->knobs.duration_ns > 0)
                 live->ends_ns = now_ns + record->knobs.duration_ns;
         loop_arm(&live->loop, &live->tick, now_ns);

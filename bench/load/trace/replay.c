@@ -8,6 +8,7 @@
 #include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
 #include "proto/matchrule.h"
+#include "proto/syntax.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -45,12 +46,14 @@ static void prepare_names(Replay *replay, bool queued)
         for (size_t i = 0; i < replay->trace.n_events; i++) {
                 const TraceEvent *event = &replay->trace.events[i];
                 uint32_t peer = event->name.new_owner;
+                char name[SYNTAX_NAME_MAX + 1];
 
                 if (event->kind != TRACE_NAME || !event->was_there ||
                     (event->name.old_owner != 0) != queued || !is_waiting_there(replay, peer))
                         continue;
-                run_call_bus(&replay->actors[peer].client, "RequestName", "su",
-                             trace_text(&replay->trace, event->name.name).data,
+                snprintf(name, sizeof(name), "%.*s",
+                         TEXT_FORMAT(trace_text(&replay->trace, event->name.name)));
+                run_call_bus(&replay->actors[peer].client, "RequestName", "su", name,
                              replay->plan.peers[peer].may_be_replaced ? ALLOW_REPLACEMENT : 0);
         }
 }

@@ -114,10 +114,6 @@ Text replay_send_name(const Replay *replay, uint32_t recorded);
 /* The same for the unique names in a match rule; `out` holds *size bytes; false: too long. */
 bool replay_send_rule(const Replay *replay, Text recorded, char *out, size_t *size);
 
-/* replay_body.c: a valid body of exactly `size` bytes for `signature`; false: there is none that
- * this knows how to make. `body` is 8-byte aligned. */
-bool replay_body_fill(uint8_t *body, size_t size, Text signature);
-
 /* replay_report.c: what was replayed, against what was recorded. */
 void replay_report(const Replay *replay, Figures *figures);
 

@@ -8,7 +8,7 @@
  * No recursion: a signature is walked once, with a stack of the arrays that are open.
  */
 
-#include "bench/load/trace/replay.h"
+#include "bench/load/trace/replay_body.h"
 #include "proto/frame.h"
 #include "proto/signature.h"
 

@@ -6,6 +6,7 @@
  */
 
 #include "bench/load/trace/replay.h"
+#include "bench/load/trace/replay_body.h"
 #include "bench/load/trace/replay_plan_private.h"
 #include "broker/base/alloc.h"
 #include "broker/base/assert.h"

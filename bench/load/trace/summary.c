@@ -26,11 +26,6 @@ const char *summary_kind_name(unsigned kind)
         return names[kind];
 }
 
-unsigned summary_kind(const TraceMessage *message)
-{
-        return message->type < SUMMARY_KINDS ? message->type : 0;
-}
-
 static void count_rate(Counting *counting, uint64_t time_ns)
 {
         uint64_t second = time_ns / CLOCK_NS_PER_S;

@@ -41,6 +41,9 @@ void summary_deinit(Summary *summary); /* idempotent */
 
 /* "call", "return", "error", "signal", "other". */
 const char *summary_kind_name(unsigned kind);
-unsigned summary_kind(const TraceMessage *message);
+static inline unsigned summary_kind(const TraceMessage *message)
+{
+        return message->type < SUMMARY_KINDS ? message->type : 0;
+}
 
 #endif
