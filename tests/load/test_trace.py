@@ -67,8 +67,10 @@ class TraceTest(LoadTest):
 
     def make_traffic(self):
         """Calls, returns, an error, signals that somebody gets."""
-        monitor = self.background("gdbus", "monitor", "--session", "--dest", NAME)
-        self.wait_for_owner_rule()
+        with open(self.path("monitor"), "wb") as file:
+            monitor = self.background("gdbus", "monitor", "--session", "--dest", NAME, output=file)
+        # It asks who owns the name after it has added its rules.
+        self.wait_for("gdbus monitor", lambda: b"is owned by" in self.read("monitor"))
         for _ in range(5):
             self.assertIn("hello", self.call(INTERFACE + ".Hello").stdout)
         self.assertIn(SECRET, self.call(INTERFACE + ".Echo", SECRET).stdout)
@@ -76,15 +78,6 @@ class TraceTest(LoadTest):
         self.call("org.freedesktop.DBus.Mock.EmitSignal", INTERFACE, "Changed", "", "[]")
         self.mark("Between")
         self.end(monitor)
-
-    def wait_for_owner_rule(self):
-        """Until gdbus monitor has its rule, in which it names the owner by its unique name."""
-        def has_rule():
-            return "type='signal',sender=':" in self.tool(
-                "gdbus", "call", "--session", "--dest", "org.freedesktop.DBus", "--object-path",
-                "/org/freedesktop/DBus", "--method",
-                "org.freedesktop.DBus.Debug.Stats.GetAllMatchRules").stdout
-        self.wait_for("the rule of gdbus monitor", has_rule)
 
     def mark(self, member):
         self.assertEqual(self.tool("gdbus", "emit", "--session", "--object-path", "/mark",
@@ -141,9 +134,9 @@ class TraceTest(LoadTest):
     def record_traffic(self):
         """Files live.trace and pcap.trace of the same traffic on dbus-daemon."""
         bus = self.start_daemon(shutil.which("dbus-daemon"))
+        recorder = self.start_recording("live.trace")
         monitor = self.start_monitor("pcap")
         service = self.start_service()
-        recorder = self.start_recording("live.trace")
         self.mark("MarkBegin")
         self.make_traffic()
         self.mark("MarkEnd")
@@ -245,6 +238,11 @@ class ReplayTest(TraceTest):
                         self.assertEqual(recorded["signal"], peers["signal"])
                         self.assertGreaterEqual(recorded["call"], 20)
                         self.assertGreaterEqual(recorded["error"], 1)
+                        names = {what: figures["extra"]["name changes " + what]["value"]
+                                 for what in ("recorded", "replayed")}
+                        self.assertEqual(names["replayed"], names["recorded"])
+                        # the signal of the service, and what gdbus monitor's other rule lets in
+                        self.assertGreaterEqual(figures["extra"]["broadcasts received"]["value"], 1)
                         seconds = self.info(name)["seconds"]
                         self.assertGreaterEqual(figures["seconds"], seconds / float(speed) * 0.9)
 
