@@ -207,6 +207,14 @@ static void check_plan(const Trace *trace)
         free(n_inbound);
 }
 
+static void check_body(uint8_t *body, uint32_t size, Text signature, const ReplayBodyArg *args,
+                       unsigned n_args)
+{
+        if (replay_body_fill(body, size, signature, args, n_args))
+                ASSERT(body_validate(body, size, signature,
+                                     __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) == BODY_OK);
+}
+
 static void check_bodies(const Trace *trace)
 {
         for (uint32_t i = 1; i <= trace->n_messages && i <= 16; i++) {
@@ -218,9 +226,9 @@ static void check_bodies(const Trace *trace)
                         continue;
                 body = malloc(message->body_size + 1);
                 ASSERT(body);
-                if (replay_body_fill(body, message->body_size, signature))
-                        ASSERT(body_validate(body, message->body_size, signature,
-                                             __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) == BODY_OK);
+                check_body(body, message->body_size, signature, NULL, 0);
+                check_body(body, message->body_size, signature,
+                           (ReplayBodyArg[]){{.index = i % 3, .value = TEXT("/given/")}}, 1);
                 free(body);
         }
 }

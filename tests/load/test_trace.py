@@ -18,6 +18,17 @@ KINDS = ("call", "return", "error", "signal")
 NAME, PATH, INTERFACE = "com.example.Mock", "/com/example/Mock", "com.example.Mock"
 SECRET = "nobody-must-read-this"
 
+# Has the match rules that it is given, until it is killed.
+WATCHER = """
+import sys, dbus
+bus = dbus.SessionBus()
+for rule in sys.argv[1:]:
+    bus.add_match_string(rule)
+print("ready", flush=True)
+sys.stdin.read()
+import time; time.sleep(3600)
+"""
+
 
 def kinds_of(info):
     return {kind: info["messages"][kind] for kind in KINDS}
@@ -179,6 +190,27 @@ class RecordTest(TraceTest):
         self.assertIn(b"Echo", self.read("without"))
         self.assertEqual(os.stat(self.path("with")).st_mode & 0o777, 0o600)
 
+    def test_record_arguments_that_rules_ask_for(self):
+        """Of a signal's contents only what a rule names, and nothing of what no rule names."""
+        self.start_daemon(shutil.which("dbus-daemon"))
+        rules = ["type='signal',interface='t.Mark',arg0='asked-for'",
+                 "type='signal',interface='t.Mark',arg1path='/asked/'"]
+        watcher = self.background("/usr/bin/python3", "-c", WATCHER, *rules,
+                                  output=subprocess.PIPE)
+        self.assertEqual(watcher.stdout.readline(), b"ready\n")
+        recorder = self.start_recording("trace")
+        for words in (("asked-for", "/none"), (SECRET, "/asked/more"), (SECRET, "/other")):
+            self.tool("gdbus", "emit", "--session", "--object-path", "/mark", "--signal",
+                      "t.Mark.Given", f"'{words[0]}'", f"objectpath '{words[1]}'")
+        self.end_recording(recorder)
+        data = self.read("trace")
+        self.assertIn(b"asked-for", data)
+        for secret in (SECRET.encode(), b"/asked/more", b"/other", b"/none"):
+            self.assertNotIn(secret, data)
+        result = self.run_load("replay", "--json", "--broker=dbus-daemon", self.path("trace"))
+        self.assertEqual(result.status, 0, result.errors)
+        self.assertEqual(result.json["extra"]["broadcasts received"]["value"], 2)
+
     def test_record_without_monitors_is_refused_by_name(self):
         self.start_daemon()
         result = self.run_load("record", "--address=" + self.address, self.path("trace"))
@@ -266,14 +298,14 @@ class ReplayTest(TraceTest):
         self.assertEqual(peers_traffic("again.trace"), peers_traffic("live.trace"))
 
 
-class FileTest(TraceTest):
+class FormatTest(TraceTest):
     """Files made by hand, as docs/TRACE.md describes them."""
 
     def write(self, name, data):
         with open(self.path(name), "wb") as file:
             file.write(data)
 
-    def test_file_as_documented_is_read(self):
+    def test_format_as_documented_is_read(self):
         self.write("trace", tracefile.example())
         messages = self.messages("trace")
         self.assertEqual([message["kind"] for message in messages], ["call", "return", "signal"])
@@ -286,7 +318,7 @@ class FileTest(TraceTest):
         self.assertEqual((info["peers"], info["rules_before"], info["name_owners"]), (2, 1, 1))
         self.assertEqual(info["answers_ns"]["max"], 250_000_000)
 
-    def test_file_recorded_is_as_documented(self):
+    def test_format_recorded_is_as_documented(self):
         """What the recorder writes, decoded by the description alone."""
         self.record_traffic()
         decoded = tracefile.decode(self.read("live.trace"))
@@ -296,7 +328,7 @@ class FileTest(TraceTest):
             self.assertEqual(decoded.strings[message.member], line.get("member"))
             self.assertEqual(message.body_size, int(line["body"]))
 
-    def test_file_replay_keeps_delays_and_order(self):
+    def test_format_replay_keeps_delays_and_order(self):
         """A return comes as long after its call as recorded, divided by the speed."""
         self.write("trace", tracefile.example())
         for speed, seconds in (("1", 0.25), ("5", 0.05)):
@@ -309,7 +341,7 @@ class FileTest(TraceTest):
             # by the rule from before, in which :1.8 has become another name
             self.assertEqual(extra["broadcasts received"]["value"], 1)
 
-    def test_file_that_was_cut_is_used_up_to_there(self):
+    def test_format_that_was_cut_is_used_up_to_there(self):
         self.write("trace", tracefile.example()[:-10])
         result = self.run_load("trace-info", "--json", self.path("trace"))
         self.assertEqual(result.status, 0)
@@ -317,7 +349,7 @@ class FileTest(TraceTest):
         self.assertIn("ends without an end record", result.errors)
         self.assertEqual(json.loads(result.output)["cut_off"], True)
 
-    def test_file_of_nonsense_is_refused_with_offset_and_reason(self):
+    def test_format_of_nonsense_is_refused_with_offset_and_reason(self):
         good = tracefile.example()
         for name, data, reason in (
                 ("magic", b"nonsense" + good[8:], "offset 0: not a trace"),

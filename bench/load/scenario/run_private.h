@@ -40,7 +40,7 @@ typedef struct RunMoment {
 typedef struct RunState {
         pthread_mutex_t lock; /* of the next five */
         pthread_cond_t changed;
-        unsigned n_arrived; /* parts that have done what was ordered */
+        unsigned n_arrived;  /* parts that have done what was ordered */
         unsigned n_finished; /* parts that have nothing more to do: run_finished() */
         bool has_failed;
         bool has_lost_bus; /* the failure is a lost connection: perhaps the broker died */

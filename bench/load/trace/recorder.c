@@ -32,6 +32,9 @@ void recorder_deinit(Recorder *recorder)
         serials_deinit(&recorder->calls);
         serials_deinit(&recorder->rules);
         serials_deinit(&recorder->call_names);
+        serials_deinit(&recorder->interests);
+        recorder->inexact = alloc_free(recorder->inexact);
+        recorder->n_inexact = 0;
 }
 
 void recorder_start(Recorder *recorder, uint64_t now_ns)
@@ -137,6 +140,9 @@ static void fill_in(Recorder *recorder, Captured *captured)
         if (message->type == FRAME_TYPE_METHOD_CALL && message->receiver == TRACE_BUS)
                 message->n_args = (uint8_t)recorder_read_args(recorder, header, captured->body,
                                                               captured->args);
+        if (message->type == FRAME_TYPE_SIGNAL && message->sender != TRACE_BUS)
+                message->n_args = (uint8_t)recorder_interest_args(recorder, header, captured->body,
+                                                                  captured->args);
         if (header->reply_serial != 0 && message->receiver != TRACE_NOBODY &&
             (message->type == FRAME_TYPE_METHOD_RETURN || message->type == FRAME_TYPE_ERROR))
                 message->reply_to =
@@ -150,6 +156,8 @@ static void write_rule(Recorder *recorder, uint32_t peer, uint32_t rule, bool ad
                             .rule = {.peer = peer, .rule = rule, .added = added}};
 
         trace_writer_event(recorder->writer, &event);
+        if (added)
+                recorder_interest(recorder, recorder->writer->strings.texts[rule]);
 }
 
 /* A call to the bus that changes rules takes effect when it is answered, or, if nobody wants to

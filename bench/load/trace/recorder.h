@@ -24,6 +24,13 @@ typedef struct RecorderName {
         bool is_known; /* its owner, or that there is none */
 } RecorderName;
 
+/* What a match rule asks about an argument. */
+typedef struct RecorderInterest {
+        uint8_t index;
+        uint8_t kind; /* MatchRuleArgKind */
+        uint32_t value;
+} RecorderInterest;
+
 enum { RECORDER_KINDS = 5 /* by FrameType; [0]: other types */ };
 
 typedef struct Recorder {
@@ -35,7 +42,10 @@ typedef struct Recorder {
         Serials calls;      /* caller and serial: the call's number */
         Serials rules;      /* the same: twice the rule's string number, plus 1 if it is added */
         Serials call_names; /* the same: to which name, if nobody was known to own it */
-        char self[64];      /* the unique name of the one who captures: left out. "": nobody */
+        Serials interests;  /* what rules ask: by index and kind, and the value's string number */
+        RecorderInterest *inexact; /* of these, those that ask for more than one value */
+        uint32_t n_inexact;
+        char self[64]; /* the unique name of the one who captures: left out. "": nobody */
         uint64_t n_messages[RECORDER_KINDS];
         uint64_t n_bytes;     /* of all messages, whole */
         uint64_t n_strangers; /* messages left out because they say no sender */

@@ -105,8 +105,10 @@ void recorder_was_there_rule(Recorder *recorder, Text peer, Text rule)
         event.rule.peer = recorder_peer(recorder, peer, true);
         event.rule.rule = trace_writer_string(recorder->writer, rule);
         event.rule.added = true;
-        if (event.rule.peer != 0 && event.rule.rule != 0)
-                trace_writer_event(recorder->writer, &event);
+        if (event.rule.peer == 0 || event.rule.rule == 0)
+                return;
+        trace_writer_event(recorder->writer, &event);
+        recorder_interest(recorder, rule);
 }
 
 static void unique_name_changed(Recorder *recorder, Text name, bool has_come)

@@ -21,4 +21,11 @@ uint32_t recorder_find_peer(const Recorder *recorder, Text unique_name);
 unsigned recorder_read_args(Recorder *recorder, const Header *header, const uint8_t *body,
                             TraceArg args[static TRACE_ARGS_MAX]);
 
+/* There is such a rule: signals that satisfy it will say so. */
+void recorder_interest(Recorder *recorder, Text rule);
+
+/* The arguments of a signal that satisfy a rule; returns how many. */
+unsigned recorder_interest_args(Recorder *recorder, const Header *header, const uint8_t *body,
+                                TraceArg args[static TRACE_ARGS_MAX]);
+
 #endif

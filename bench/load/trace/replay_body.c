@@ -11,6 +11,7 @@
 #include "bench/load/trace/replay_body.h"
 #include "proto/frame.h"
 #include "proto/signature.h"
+#include "proto/syntax.h"
 
 enum {
         TRIES_MAX = 24, /* places for the long value */
@@ -23,8 +24,12 @@ typedef struct Filling {
         size_t capacity;
         size_t size; /* may exceed the capacity: then it does not fit */
         Text signature;
-        size_t long_at;                        /* in the signature: the long value; NOWHERE: none */
-        size_t length;                         /* of it */
+        size_t long_at;            /* in the signature: the long value; NOWHERE: none */
+        size_t length;             /* of it */
+        const ReplayBodyArg *args; // borrowed
+        unsigned n_args;
+        unsigned argument;                     /* the top-level one that is written */
+        unsigned n_structs;                    /* open */
         size_t open_at[SIGNATURE_SIZE_MAX];    /* offsets of the open arrays' size words */
         size_t open_first[SIGNATURE_SIZE_MAX]; /* of their first elements */
         size_t open_end[SIGNATURE_SIZE_MAX];   /* where in the signature they end */
@@ -144,27 +149,77 @@ static void close_arrays(Filling *filling, size_t at)
         }
 }
 
+/* A rule may ask for all paths below "/a/": that is no path itself, but "/a/x" is one below. */
+static bool is_path_prefix(Text value)
+{
+        return value.size > 1 && value.data[value.size - 1] == '/' &&
+               syntax_is_object_path((Text){.data = value.data, .size = value.size - 1});
+}
+
+/* The given value of a top-level argument, or absent. */
+static Text find_given(const Filling *filling, char type)
+{
+        if (filling->n_open > 0 || filling->n_structs > 0 || (type != 's' && type != 'o'))
+                return TEXT_NONE;
+        for (unsigned i = 0; i < filling->n_args; i++) {
+                const ReplayBodyArg *arg = &filling->args[i];
+
+                if (arg->index == filling->argument &&
+                    (type == 's' || syntax_is_object_path(arg->value) ||
+                     is_path_prefix(arg->value)))
+                        return arg->value;
+        }
+        return TEXT_NONE;
+}
+
+static void put_given(Filling *filling, char type, Text value)
+{
+        bool is_prefix = type == 'o' && is_path_prefix(value);
+
+        put_u32(filling, (uint32_t)value.size + is_prefix);
+        if (filling->size <= filling->capacity && value.size <= filling->capacity - filling->size &&
+            value.size > 0)
+                memcpy(filling->body + filling->size, value.data, value.size);
+        filling->size += value.size;
+        put(filling, 'x', is_prefix);
+        put(filling, 0, 1);
+}
+
+/* One character of the signature that is no array. */
+static void put_type(Filling *filling, size_t at)
+{
+        char type = filling->signature.data[at];
+        Text given = find_given(filling, type);
+
+        if (type == '(' || type == '{') {
+                align(filling, 8);
+                filling->n_structs++;
+        } else if (type == ')' || type == '}') {
+                filling->n_structs--;
+        } else if (text_present(given)) {
+                put_given(filling, type, given);
+        } else {
+                put_basic(filling, type, at == filling->long_at ? filling->length : 0);
+        }
+}
+
 static size_t fill_once(Filling *filling, size_t long_at, size_t length)
 {
         size_t at = 0;
 
         filling->size = 0;
         filling->n_open = 0;
+        filling->n_structs = 0;
+        filling->argument = 0;
         filling->long_at = long_at;
         filling->length = length;
         while (at < filling->signature.size) {
-                char type = filling->signature.data[at];
-
-                if (type == 'a') {
+                if (filling->signature.data[at] == 'a')
                         at = put_array(filling, at);
-                } else {
-                        if (type == '(' || type == '{')
-                                align(filling, 8);
-                        else if (type != ')' && type != '}')
-                                put_basic(filling, type, at == long_at ? length : 0);
-                        at++;
-                }
+                else
+                        put_type(filling, at++);
                 close_arrays(filling, at);
+                filling->argument += filling->n_open == 0 && filling->n_structs == 0;
         }
         return filling->size;
 }
@@ -193,9 +248,14 @@ static bool fill_exactly(Filling *filling, size_t long_at)
         return false;
 }
 
-bool replay_body_fill(uint8_t *body, size_t size, Text signature)
+bool replay_body_fill(uint8_t *body, size_t size, Text signature, const ReplayBodyArg *args,
+                      unsigned n_args)
 {
-        Filling filling = {.body = body, .capacity = size, .signature = signature};
+        Filling filling = {.body = body,
+                           .capacity = size,
+                           .signature = signature,
+                           .args = args,
+                           .n_args = n_args};
         unsigned n_tries = 0;
 
         if (fill_once(&filling, NOWHERE, 0) == size)

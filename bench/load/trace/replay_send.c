@@ -129,15 +129,38 @@ static void write_arguments(const Replay *replay, const TraceMessage *message, W
         }
 }
 
+/* The arguments that rules ask for; returns how many. */
+static unsigned find_given(const Replay *replay, const TraceMessage *message,
+                           ReplayBodyArg args[static TRACE_ARGS_MAX])
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < message->n_args; i++) {
+                const TraceArg *arg = &message->args[i];
+
+                if (arg->type != TRACE_ARG_STRING)
+                        continue;
+                args[n].index = arg->index;
+                args[n++].value = replay->recorded_peers[arg->value]
+                                          ? replay_send_name(replay, arg->value)
+                                          : trace_text(&replay->trace, arg->value);
+        }
+        return n;
+}
+
 /* The recorded body, or one made up; false: none can be. */
 static bool put_body(Replay *replay, const TraceMessage *message, size_t at)
 {
         uint8_t *body = replay->buffer + at;
         Text signature = trace_text(&replay->trace, message->signature);
+        ReplayBodyArg args[TRACE_ARGS_MAX];
 
+        if (!text_present(signature))
+                signature = TEXT("");
         if (!message->body || message->big_endian != native_big_endian)
-                return replay_body_fill(body, message->body_size,
-                                        text_present(signature) ? signature : TEXT(""));
+                return replay_body_fill(body, message->body_size, signature, args,
+                                        find_given(replay, message, args)) ||
+                       replay_body_fill(body, message->body_size, signature, NULL, 0);
         memcpy(body, message->body, message->body_size);
         return true;
 }
