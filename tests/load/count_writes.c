@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded into a program: counts its calls of send(2) and sendmsg(2), and writes their number into
- * the file $COUNT_WRITES_FILE at its end. A bus cannot count them: it receives a stream.
+ * Preloaded into a program: counts its calls of send(2) and sendmsg(2), and writes their number
+ * into the file $COUNT_WRITES_FILE at its end. A bus cannot count them: it receives a stream.
  *
  * EXCEPTION: names beginning with send_ would not replace those of the C library.
  */
