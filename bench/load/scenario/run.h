@@ -35,10 +35,10 @@ typedef struct Scenario Scenario;
 
 /* The knobs that all scenarios share, but for those that a scenario lacks. */
 typedef struct RunOptions {
-        const char *address, *broker, *broker_options, *json;
+        const char *address, *broker, *io, *json;
         bool session, system, quiet;
         uint64_t duration_ns, warmup_ns, late_ns;
-        uint64_t n_threads, payload, seed, pid;
+        uint64_t n_threads, payload, seed, pid, n_workers;
         unsigned write; /* ConnectionWrite */
 } RunOptions;
 

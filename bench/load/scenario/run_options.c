@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The knobs that all scenarios share, and the bus that they name. */
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/load/broker/broker.h"
 #include "bench/load/scenario/run_private.h"
+#include "broker/base/alloc.h"
 #include "broker/base/assert.h"
 
 static const char *const writes[] = {"coalesced", "single", NULL};
@@ -17,6 +18,14 @@ const Knob run_options_knobs[] = {
          offsetof(RunOptions, session), 0, 0, NULL, NULL},
         {"system", NULL, "the system's bus", KNOB_FLAG, offsetof(RunOptions, system), 0, 0, NULL,
          NULL},
+        {"broker", "NAME|PATH",
+         "a private bus: dbus-daemon, dbus-broker, ringbus, the path of one,\nor floor, a bare "
+         "forwarder",
+         KNOB_TEXT, offsetof(RunOptions, broker), 0, 0, NULL, NULL},
+        {"workers", "N", "threads of a private ringbus that route messages; 0: as it chooses",
+         KNOB_COUNT, offsetof(RunOptions, n_workers), 0, BROKER_WORKERS_MAX, "0", NULL},
+        {"io", "BACKEND", "what a private ringbus uses: auto, uring or epoll", KNOB_TEXT,
+         offsetof(RunOptions, io), 0, 0, NULL, NULL},
         {"duration", "TIME", "how long to measure", KNOB_DURATION,
          offsetof(RunOptions, duration_ns), 1000000, 0, "3s", NULL},
         {"warmup", "TIME", "how long before that, without measuring", KNOB_DURATION,
@@ -60,14 +69,43 @@ static const char *environment(const char *name, const char *otherwise)
         return value && value[0] ? value : otherwise;
 }
 
+static int start_broker(Run *run)
+{
+        BrokerOptions options = {.io = run->options.io,
+                                 .workers = (unsigned)run->options.n_workers};
+        char daemon[BROKER_PATH_MAX];
+        Broker *broker;
+
+        if (broker_find(run->options.broker, daemon) < 0)
+                return 1;
+        broker = alloc_zeroed(1, sizeof(*broker));
+        if (!broker)
+                abort();
+        options.daemon = daemon;
+        if (broker_start(broker, &options) < 0) {
+                alloc_free(broker);
+                return 1;
+        }
+        run->started = broker;
+        run->broker.pid = broker->pid;
+        return set_address(run, broker->address);
+}
+
 int run_options_find_bus(Run *run)
 {
         const RunOptions *options = &run->options;
-        int n = (options->address != NULL) + options->session + options->system;
+        int n = (options->address != NULL) + (options->broker != NULL) + options->session +
+                options->system;
 
         if (n != 1) {
-                fprintf(stderr,
-                        "ringbus-load: which bus? Give one of --address, --session and --system\n");
+                fprintf(stderr, "ringbus-load: which bus? Give one of --address, --session, "
+                                "--system and --broker\n");
+                return 2;
+        }
+        if (options->broker)
+                return start_broker(run);
+        if (options->n_workers > 0 || options->io) {
+                fprintf(stderr, "ringbus-load: --workers and --io are for --broker=ringbus\n");
                 return 2;
         }
         if (options->address)
@@ -81,11 +119,15 @@ int run_options_find_bus(Run *run)
 
 void run_options_leave_bus(Run *run)
 {
-        run->started = NULL;
+        if (run->started)
+                broker_stop(run->started);
+        run->started = alloc_free(run->started);
 }
 
-void run_options_say_end(Run *run)
+void run_options_say_end(const Run *run)
 {
         fprintf(stderr, "ringbus-load: the broker (pid %d, %s) has ended\n", (int)run->broker.pid,
                 run->broker.exe);
+        if (run->started)
+                broker_explain_end(run->started, stderr);
 }

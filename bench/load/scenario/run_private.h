@@ -80,6 +80,6 @@ int run_options_find_bus(Run *run);
 /* Ends the broker that was started, if any. */
 void run_options_leave_bus(Run *run);
 /* The broker has ended: how, on stderr. */
-void run_options_say_end(Run *run);
+void run_options_say_end(const Run *run);
 
 #endif
