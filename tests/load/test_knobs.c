@@ -26,7 +26,7 @@ static const Knob table[] = {
          NULL},
         {"rate", "N", "a rate", KNOB_RATE, offsetof(Values, rate), 1, 0, "1.5k", NULL},
         {"colour", NULL, "a colour", KNOB_CHOICE, offsetof(Values, choice), 0, 0, NULL, colours},
-        {"text", "TEXT", "a text,\nin two lines", KNOB_TEXT, offsetof(Values, text), 0, 0, NULL,
+        {"text", "TEXT", "a text,\nwith two lines", KNOB_TEXT, offsetof(Values, text), 0, 0, NULL,
          NULL},
         {"optional", "TEXT", "perhaps a text", KNOB_OPTIONAL, offsetof(Values, optional), 0, 0,
          NULL, NULL},
@@ -205,7 +205,7 @@ static void test_knobs_lacking_and_other_defaults_are_seen(void **state)
         fclose(file);
         assert_non_null(strstr(help, "  --count=N                 a count (default 99)\n"));
         assert_non_null(strstr(help, "  --colour=red|green        a colour (default red)\n"));
-        assert_non_null(strstr(help, "a text,\n                            in two lines\n"));
+        assert_non_null(strstr(help, "a text,\n                            with two lines\n"));
         assert_null(strstr(help, "--flag"));
         free(help);
         forget(&world);
