@@ -14,3 +14,4 @@ endfunction()
 
 ringbus_load_program(floor ringbus_load_floorbus)
 ringbus_load_program(floor_limits ringbus_load_floorbus)
+ringbus_load_program(compare ringbus_load_compare)
