@@ -145,7 +145,7 @@ static void test_facts_of_a_process_are_what_it_did(void **state)
         assert_true(end.voluntary_switches - begin.voluntary_switches >= 5);
         assert_true(end.switches >= end.voluntary_switches);
         assert_true(end.rss_kib > 100);
-        assert_int_equal(end.n_threads, 1);
+        assert_true(end.n_threads >= 1); /* sanitizers have one of their own */
         assert_true(end.n_fds >= 3);
 }
 

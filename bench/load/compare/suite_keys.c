@@ -241,7 +241,7 @@ int suite_set_key(SuiteParser *parser, const char *name, const char *value)
                 key = find_key(sweep_keys, name);
                 if (key)
                         break;
-                /* fall through */
+                __attribute__((fallthrough));
         case SUITE_SECTION_CELL:
                 key = find_key(cell_keys, name);
                 break;
