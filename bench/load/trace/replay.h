@@ -82,7 +82,7 @@ struct Replay {
         uint64_t n_late_errors;             /* of n_unawaited_errors: have come */
         uint64_t n_broadcasts_received;
         uint64_t n_names_changed, n_names_acquired, n_names_lost;
-        uint64_t n_bodies_replaced, n_fds_left_out, n_rules_left_out;
+        uint64_t n_bodies_replaced, n_bodies_resized, n_fds_left_out, n_rules_left_out;
         Histogram lateness; /* ns */
         int null_fd;        /* what is sent for fds */
         uint8_t *buffer;    /* a message is put together here */

@@ -80,10 +80,12 @@ void replay_report(const Replay *replay, Figures *figures)
         add_count(figures, "name changes recorded", count_signals(replay, "NameOwnerChanged"));
         add_count(figures, "name changes replayed", replay->n_names_changed);
         add_count(figures, "broadcasts received", replay->n_broadcasts_received);
-        add_lateness(replay, figures);
+        if (replay->knobs.factor > 0)
+                add_lateness(replay, figures);
         add_left_out(replay, figures);
         add_rare(figures, "skipped: their peer was gone", replay->n_skipped);
         add_rare(figures, "answers of another kind", replay->n_unlike);
         add_rare(figures, "messages of strangers", replay->n_strays);
+        add_rare(figures, "bodies of almost their size", replay->n_bodies_resized);
         add_rare(figures, "bodies of another type", replay->n_bodies_replaced);
 }

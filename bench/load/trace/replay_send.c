@@ -15,7 +15,11 @@
 
 #include <stdlib.h>
 
-enum { HEADER_ROOM = 4096 /* the path apart */, FDS_MAX = 16 /* of connection_queue() */ };
+enum {
+        HEADER_ROOM = 4096, /* the path apart */
+        SIZE_SLACK = 16,    /* of bodies that are made up */
+        FDS_MAX = 16,       /* of connection_queue() */
+};
 
 static const bool native_big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
 
@@ -148,20 +152,40 @@ static unsigned find_given(const Replay *replay, const TraceMessage *message,
         return n;
 }
 
-/* The recorded body, or one made up; false: none can be. */
-static bool put_body(Replay *replay, const TraceMessage *message, size_t at)
+/*
+ * A body that is made up: of the recorded size, or, if a rule's value stands for a longer or
+ * shorter one and no other value can make up for that, of almost that size; or without that value.
+ */
+static bool make_body(Replay *replay, const TraceMessage *message, Text signature, size_t at,
+                      uint32_t *size)
 {
         uint8_t *body = replay->buffer + at;
-        Text signature = trace_text(&replay->trace, message->signature);
         ReplayBodyArg args[TRACE_ARGS_MAX];
+        unsigned n_args = find_given(replay, message, args);
+        uint32_t least = *size > SIZE_SLACK ? *size - SIZE_SLACK : 0;
 
-        if (!text_present(signature))
-                signature = TEXT("");
+        if (replay_body_fill(body, *size, signature, args, n_args))
+                return true;
+        for (uint32_t other = *size + SIZE_SLACK; n_args > 0 && other >= least && other > 0;
+             other--) {
+                if (!replay_body_fill(body, other, signature, args, n_args))
+                        continue;
+                replay->n_bodies_resized++;
+                *size = other;
+                return true;
+        }
+        return replay_body_fill(body, *size, signature, NULL, 0);
+}
+
+/* The recorded body, or one made up; false: none can be. */
+static bool put_body(Replay *replay, const TraceMessage *message, size_t at, uint32_t *size)
+{
+        Text signature = trace_text(&replay->trace, message->signature);
+
         if (!message->body || message->big_endian != native_big_endian)
-                return replay_body_fill(body, message->body_size, signature, args,
-                                        find_given(replay, message, args)) ||
-                       replay_body_fill(body, message->body_size, signature, NULL, 0);
-        memcpy(body, message->body, message->body_size);
+                return make_body(replay, message, text_present(signature) ? signature : TEXT(""),
+                                 at, size);
+        memcpy(replay->buffer + at, message->body, *size);
         return true;
 }
 
@@ -190,7 +214,7 @@ static size_t build(Replay *replay, const TraceMessage *message, WriterHeader *h
         Writer writer;
         size_t size = 0;
 
-        reserve(replay, HEADER_ROOM + header->path.size + body_size +
+        reserve(replay, HEADER_ROOM + header->path.size + body_size + SIZE_SLACK +
                                 (size_t)message->n_args * (MATCHRULE_CANONICAL_MAX + 8));
         writer_begin(&writer, replay->buffer, replay->buffer_size, header);
         if (has_arguments)
@@ -199,7 +223,7 @@ static size_t build(Replay *replay, const TraceMessage *message, WriterHeader *h
                 return 0;
         if (has_arguments)
                 return size;
-        if (!put_body(replay, message, size))
+        if (!put_body(replay, message, size, &body_size))
                 body_size = put_bytes(replay, message, header, &size);
         memcpy(replay->buffer + 4, &body_size, sizeof(body_size));
         return size + body_size;
