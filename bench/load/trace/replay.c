@@ -58,7 +58,7 @@ static void prepare_names(Replay *replay, bool queued)
         }
 }
 
-/* Eavesdroppers do not take part: what they would get is no message to them. */
+/* Eavesdroppers take no part: see replay_plan.c. */
 static bool is_ordinary_rule(Text text)
 {
         char scratch[MATCHRULE_TEXT_MAX];
@@ -229,11 +229,13 @@ static int execute(Run *run, Replay *replay)
                 r = replay_plan_make(&replay->trace, &replay->plan);
         if (r < 0) {
                 fprintf(stderr, "ringbus-load: %s\n", strerror(-r));
+                deinit(replay);
                 return 1;
         }
         if (replay->plan.n_steps == 0) {
                 fprintf(stderr, "ringbus-load: %s: there is nothing in it that could be sent\n",
                         run->words[0]);
+                deinit(replay);
                 return 1;
         }
         init(replay);

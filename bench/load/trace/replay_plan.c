@@ -111,6 +111,19 @@ static void find_ghosts(ReplayPlan *plan)
         }
 }
 
+/* Eavesdroppers take no part: what they would get is meant for others. */
+static bool changes_eavesdropping(const ReplayPlan *plan, const TraceMessage *message)
+{
+        Text rule;
+
+        if ((!replay_plan_calls(plan, message, "AddMatch") &&
+             !replay_plan_calls(plan, message, "RemoveMatch")) ||
+            message->n_args != 1 || message->args[0].type != TRACE_ARG_STRING)
+                return false;
+        rule = trace_text(plan->trace, message->args[0].value);
+        return memmem(rule.data, rule.size, "eavesdrop", strlen("eavesdrop")) != NULL;
+}
+
 /*
  * Calls that act on programs or configuration: nothing that a load test should do. What
  * StartServiceByName answers depends on the bus's service files, even for a name that is owned.
@@ -123,7 +136,7 @@ static bool has_effect(const ReplayPlan *plan, const TraceMessage *message)
         for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
                 if (replay_plan_calls(plan, message, members[i]))
                         return true;
-        return false;
+        return changes_eavesdropping(plan, message);
 }
 
 /* What is not sent, and is no answer of the bus to what is; REPLAY_N_LEFT_OUT: it is sent. */

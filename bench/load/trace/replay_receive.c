@@ -52,9 +52,6 @@ static void arrive(ReplayActor *actor, const ConnectionFrame *frame)
                 replay->n_strays++;
                 return;
         }
-        /* A rule with eavesdrop='true' gets copies of others' messages. */
-        if (fate->receiver != TRACE_NOBODY && fate->receiver != actor->peer)
-                return;
         if (fate->answer == 0)
                 serials_take(&replay->serials, sender, frame->serial);
         if (message->arrived_ns != 0)
