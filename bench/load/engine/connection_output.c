@@ -181,6 +181,7 @@ void connection_send(Connection *connection)
                         continue;
                 /* ETOOMANYREFS: too many fds in flight; room comes as they are received */
                 if (n < 0 && (errno == EAGAIN || errno == ETOOMANYREFS)) {
+                        connection->n_refusals += errno == ETOOMANYREFS;
                         watch_output(connection, true);
                         return;
                 }
