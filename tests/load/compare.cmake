@@ -14,4 +14,7 @@ endfunction()
 
 ringbus_load_program(floor ringbus_load_floorbus)
 ringbus_load_program(floor_limits ringbus_load_floorbus)
+
+ringbus_load_test(broker)
+ringbus_load_test(comparison)
 ringbus_load_program(compare ringbus_load_compare)

@@ -112,7 +112,8 @@ struct Connection {
         uint64_t started_ns;    /* connection_start() */
         uint64_t last_input_ns; /* bytes came last */
         uint64_t n_frames_in, n_frames_out;
-        uint64_t n_writes; /* system calls that sent something */
+        uint64_t n_writes;   /* system calls that sent something */
+        uint64_t n_refusals; /* ETOOMANYREFS: too many fds under way */
 
         uint8_t *output;
         size_t output_sent, output_size, output_capacity;

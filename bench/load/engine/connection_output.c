@@ -39,7 +39,7 @@ static void compact(Connection *connection)
 {
         size_t sent = connection->output_sent;
 
-        if (sent < connection->output_capacity / 2)
+        if (sent == 0 || sent < connection->output_capacity / 2)
                 return;
         connection->output_size -= sent;
         memmove(connection->output, connection->output + sent, connection->output_size);
@@ -181,6 +181,7 @@ void connection_send(Connection *connection)
                         continue;
                 /* ETOOMANYREFS: too many fds in flight; room comes as they are received */
                 if (n < 0 && (errno == EAGAIN || errno == ETOOMANYREFS)) {
+                        connection->n_refusals += errno == ETOOMANYREFS;
                         watch_output(connection, true);
                         return;
                 }

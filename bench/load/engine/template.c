@@ -154,3 +154,13 @@ void template_reply(const Template *template, Connection *connection, uint32_t r
         queue(template, connection,
               (const uint32_t[2]){connection_serial(connection), reply_serial}, stamp);
 }
+
+void template_send_fds(Template *template, Connection *connection, uint32_t serial,
+                       uint32_t reply_serial, const int *fds, unsigned n_fds)
+{
+        memcpy(template->data + SERIAL_AT, &serial, sizeof(serial));
+        if (template->reply_serial_at)
+                memcpy(template->data + template->reply_serial_at, &reply_serial,
+                       sizeof(reply_serial));
+        connection_queue(connection, template->data, template->size, fds, n_fds);
+}

@@ -60,4 +60,12 @@ void template_send(const Template *template, Connection *connection, uint32_t se
 void template_reply(const Template *template, Connection *connection, uint32_t reply_serial,
                     uint64_t stamp);
 
+/*
+ * A copy with fds, which stay the caller's: see connection_queue(). Patches the template, so it
+ * must be this thread's own. `reply_serial` is ignored if there is no room for one; there is no
+ * stamp.
+ */
+void template_send_fds(Template *template, Connection *connection, uint32_t serial,
+                       uint32_t reply_serial, const int *fds, unsigned n_fds);
+
 #endif

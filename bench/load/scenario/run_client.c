@@ -18,6 +18,16 @@ static void name_client(const RunClient *client, char text[static 96])
                  connection->unique_name[0] ? ")" : "");
 }
 
+/* A failure that follows is perhaps that of the broker, which has died. */
+static void lose_bus(Run *run)
+{
+        RunState *state = run->state;
+
+        pthread_mutex_lock(&state->lock);
+        state->has_lost_bus |= !state->has_failed;
+        pthread_mutex_unlock(&state->lock);
+}
+
 void run_client_start_with(RunClient *client, RunPart *part, const char *role, unsigned index,
                            const ConnectionOptions *options)
 {
@@ -37,6 +47,8 @@ void run_client_start_with(RunClient *client, RunPart *part, const char *role, u
         if (!own.address)
                 own.address = part->run->address;
         r = connection_start(&client->connection, part->loop, &own);
+        if (r == -ECONNREFUSED || r == -ENOENT)
+                lose_bus(part->run);
         if (r < 0)
                 run_fail(part->run, "%s %u: %s", role, index, client->connection.failure);
 }
@@ -57,14 +69,11 @@ void run_client_start(RunClient *client, RunPart *part, const char *role, unsign
 void run_client_failed(Connection *connection, int error, const char *what)
 {
         RunClient *client = run_client(connection);
-        RunState *state = client->part->run->state;
         char name[96];
 
         name_client(client, name);
         if (error == -ECONNRESET) {
-                pthread_mutex_lock(&state->lock);
-                state->has_lost_bus |= !state->has_failed;
-                pthread_mutex_unlock(&state->lock);
+                lose_bus(client->part->run);
                 run_fail(client->part->run, "%s: the bus closed the connection", name);
         } else if (what == connection->failure) {
                 run_fail(client->part->run, "%s: %s", name, what);
