@@ -229,6 +229,18 @@ static size_t build(Replay *replay, const TraceMessage *message, WriterHeader *h
         return size + body_size;
 }
 
+/* A unique name is that of whoever got the message. */
+static Text find_destination(const Replay *replay, uint32_t number)
+{
+        const TraceMessage *message = replay_plan_message(&replay->plan, number);
+        Text name = trace_text(&replay->trace, message->destination);
+        uint32_t receiver = replay->plan.fates[number].receiver;
+
+        if (name.data[0] == ':' && receiver != TRACE_NOBODY && receiver != TRACE_BUS)
+                return name_of_peer(replay, receiver);
+        return replay_send_name(replay, message->destination);
+}
+
 static void describe(Replay *replay, const ReplayStep *step, WriterHeader *header)
 {
         const Trace *trace = &replay->trace;
@@ -245,7 +257,7 @@ static void describe(Replay *replay, const ReplayStep *step, WriterHeader *heade
                 .n_unix_fds = message->n_fds > FDS_MAX ? FDS_MAX : message->n_fds,
         };
         if (message->destination != 0)
-                header->destination = replay_send_name(replay, message->destination);
+                header->destination = find_destination(replay, step->message);
         if (step->wants_no_answer)
                 header->flags |= FRAME_FLAG_NO_REPLY_EXPECTED;
         replay->n_fds_left_out += message->n_fds - header->n_unix_fds;
