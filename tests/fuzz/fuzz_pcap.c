@@ -32,6 +32,17 @@ static void record(Pcap *pcap, Recorder *recorder)
         ASSERT(result != PCAP_END || pcap->position == pcap->size);
 }
 
+/* What a live bus tells before the first message. */
+static void record_past(Recorder *recorder)
+{
+        recorder_was_there_peer(recorder, TEXT(":1.0"));
+        recorder_was_there_name(recorder, TEXT("t.Name"), TEXT(":1.0"), false);
+        recorder_was_there_name(recorder, TEXT("t.Name"), TEXT(":1.1"), true);
+        recorder_was_there_rule(recorder, TEXT(":1.1"), TEXT("type='signal',arg0='a'"));
+        recorder_was_there_rule(recorder, TEXT(":1.1"), TEXT("arg0namespace='a',arg1path='/'"));
+        recorder_name_changed(recorder, TEXT("t.Name"), TEXT(":1.0"), TEXT(":1.1"));
+}
+
 static void check_trace(const uint8_t *data, size_t size, const Recorder *recorder)
 {
         uint64_t n_messages = 0;
@@ -68,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ASSERT(file);
         trace_writer_init(&writer, file, size % 2 == 1);
         recorder_init(&recorder, &writer);
+        if (size % 4 < 2)
+                record_past(&recorder);
         record(&pcap, &recorder);
         ASSERT(trace_writer_finish(&writer, recorder.time_ns) == 0);
         fclose(file);
