@@ -120,6 +120,12 @@ void writer_bool(Writer *writer, bool value)
         writer_u32(writer, value ? 1 : 0);
 }
 
+void writer_u16(Writer *writer, uint16_t value)
+{
+        writer_align(writer, sizeof(value));
+        writer_put(writer, &value, sizeof(value));
+}
+
 void writer_u32(Writer *writer, uint32_t value)
 {
         writer_align(writer, sizeof(value));
@@ -127,6 +133,12 @@ void writer_u32(Writer *writer, uint32_t value)
 }
 
 void writer_u64(Writer *writer, uint64_t value)
+{
+        writer_align(writer, sizeof(value));
+        writer_put(writer, &value, sizeof(value));
+}
+
+void writer_double(Writer *writer, double value)
 {
         writer_align(writer, sizeof(value));
         writer_put(writer, &value, sizeof(value));
@@ -150,6 +162,11 @@ void writer_signature(Writer *writer, Text value)
 void writer_bytes(Writer *writer, const void *data, size_t size)
 {
         writer_u32(writer, (uint32_t)size);
+        writer_put(writer, data, size);
+}
+
+void writer_raw(Writer *writer, const void *data, size_t size)
+{
         writer_put(writer, data, size);
 }
 

@@ -39,11 +39,14 @@ void writer_begin(Writer *writer, uint8_t *data, size_t capacity, const WriterHe
 
 void writer_byte(Writer *writer, uint8_t value);
 void writer_bool(Writer *writer, bool value);
-void writer_u32(Writer *writer, uint32_t value); /* also 'h' */
-void writer_u64(Writer *writer, uint64_t value);
+void writer_u32(Writer *writer, uint32_t value); /* also 'i' and 'h' */
+void writer_u16(Writer *writer, uint16_t value); /* also 'n' */
+void writer_u64(Writer *writer, uint64_t value); /* also 'x' and 't' */
+void writer_double(Writer *writer, double value);
 void writer_string(Writer *writer, Text value); /* also 'o' */
 void writer_signature(Writer *writer, Text value);
 void writer_bytes(Writer *writer, const void *data, size_t size); /* "ay" */
+void writer_raw(Writer *writer, const void *data, size_t size);   /* marshalled already */
 void writer_open_array(Writer *writer, char element_type); /* first character of the element type */
 void writer_close_array(Writer *writer);
 void writer_open_struct(Writer *writer);                  /* also a dict entry: aligns to 8 */

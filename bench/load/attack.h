@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 
 /* X(name, what it does) */
 #define ATTACK_LIST(X)                                                                             \

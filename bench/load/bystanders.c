@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 
 static RawClient *join(const char *address)
 {

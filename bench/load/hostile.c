@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "bench/load/hostile_report.h"
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 
 enum { BROKERS_MAX = 16, LIMIT_MIB = 1024 };
 

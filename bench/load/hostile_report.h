@@ -5,7 +5,7 @@
 /* Collects the outcomes of bench_hostile's rounds, prints and judges them. */
 
 #include "bench/load/hostile_run.h"
-#include "bench/load/sample.h"
+#include "bench/load/engine/sample.h"
 
 /* One kind of attack on one broker, over all rounds. */
 typedef struct HostileRow {

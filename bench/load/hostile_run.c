@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 #include "bench/load/bystanders.h"
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 
 enum {
         SETTLE_MS = 500,    /* of an attack, so that queues are full */
@@ -62,8 +62,8 @@ static void watch_broker(void *context)
 {
         Round *round = context;
         HostileOutcome *outcome = round->outcome;
-        long resident = process_resident_kib(round->broker.bus.pid);
-        long fds = process_n_fds(round->broker.bus.pid);
+        long resident = process_resident_kib(round->broker.pid);
+        long fds = process_n_fds(round->broker.pid);
 
         if (resident > outcome->resident_most_kib)
                 outcome->resident_most_kib = resident;
@@ -77,10 +77,10 @@ static struct rlimit lower_limit(const Round *round, unsigned n)
 {
         struct rlimit old = {0}, lower;
 
-        if (prlimit(round->broker.bus.pid, RLIMIT_NOFILE, NULL, &old) < 0)
+        if (prlimit(round->broker.pid, RLIMIT_NOFILE, NULL, &old) < 0)
                 return old;
         lower = (struct rlimit){.rlim_cur = n, .rlim_max = old.rlim_max};
-        prlimit(round->broker.bus.pid, RLIMIT_NOFILE, &lower, NULL);
+        prlimit(round->broker.pid, RLIMIT_NOFILE, &lower, NULL);
         return old;
 }
 
@@ -90,12 +90,12 @@ static void wait_for_fds(Round *round)
         HostileOutcome *outcome = round->outcome;
 
         for (unsigned waited = 0; waited < RECOVER_MS; waited += 10) {
-                outcome->fds_after = process_n_fds(round->broker.bus.pid);
+                outcome->fds_after = process_n_fds(round->broker.pid);
                 if (outcome->fds_after <= outcome->fds_before)
                         break;
                 process_sleep_ms(10);
         }
-        outcome->resident_after_kib = process_resident_kib(round->broker.bus.pid);
+        outcome->resident_after_kib = process_resident_kib(round->broker.pid);
 }
 
 static void note_attack(HostileOutcome *outcome, AttackShared *shared)
@@ -116,7 +116,7 @@ static int measure_attack(Round *round, AttackKind kind)
 
         if (kind == ATTACK_HOARD)
                 limit = lower_limit(round, round->plan->rlimit_nofile);
-        r = attack_start(&attack, kind, round->broker.bus.address, round->plan->n_flooders,
+        r = attack_start(&attack, kind, round->broker.address, round->plan->n_flooders,
                          n_victims(round->plan, kind));
         if (r < 0)
                 return r;
@@ -129,7 +129,7 @@ static int measure_attack(Round *round, AttackKind kind)
         attack_stop(&attack);
         attack_deinit(&attack);
         if (limit.rlim_max > 0)
-                prlimit(round->broker.bus.pid, RLIMIT_NOFILE, &limit, NULL);
+                prlimit(round->broker.pid, RLIMIT_NOFILE, &limit, NULL);
         return r;
 }
 
@@ -137,7 +137,7 @@ static int measure_attack(Round *round, AttackKind kind)
 static int run_attack(Round *round, AttackKind kind)
 {
         HostileOutcome *outcome = round->outcome;
-        pid_t pid = round->broker.bus.pid;
+        pid_t pid = round->broker.pid;
 
         outcome->resident_bound_kib = resident_bound_kib(round->plan, kind);
         outcome->fds_before = process_n_fds(pid);
@@ -163,9 +163,9 @@ int hostile_run(const HostilePlan *plan, AttackKind kind, HostileOutcome *ret_ou
 
         if (broker_start(&round.broker, &plan->broker) < 0)
                 return -1;
-        r = pair_start(&round.pair, round.broker.bus.address);
+        r = pair_start(&round.pair, round.broker.address);
         if (r == 0)
-                r = bystanders_open(&round.bystanders, round.broker.bus.address);
+                r = bystanders_open(&round.bystanders, round.broker.address);
         /* The first fd costs what all later ones do not. */
         if (r == 0)
                 (void)bystanders_pass_fd(&round.bystanders, PASS_FD_AFTER_MS);

@@ -8,7 +8,7 @@
  */
 
 #include "bench/load/attack.h"
-#include "bench/load/broker.h"
+#include "bench/load/broker/broker.h"
 #include "bench/load/pair.h"
 
 typedef struct HostilePlan {

@@ -11,7 +11,7 @@
  * Owner: the thread that started it.
  */
 
-#include "bench/load/histogram.h"
+#include "bench/load/engine/histogram.h"
 #include "bench/load/relay.h"
 
 enum {

@@ -7,7 +7,7 @@
  * to go through it is the machine's price at that moment, with nobody's D-Bus in it.
  */
 
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 
 typedef struct Relay {
         Process process;

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/load/process.h"
-#include "bench/load/sample.h"
+#include "bench/load/engine/process.h"
+#include "bench/load/engine/sample.h"
 #include "bench/load/signals_generator.h"
 #include "bench/load/signals_turn.h"
 

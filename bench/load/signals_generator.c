@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "bench/load/link.h"
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 
 #define MEMBERS .path = "/t", .interface = "t.Load", .member = "Signal", .signature = "tu"
 

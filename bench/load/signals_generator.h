@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bench/load/histogram.h"
+#include "bench/load/engine/histogram.h"
 #include "broker/sync/wake.h"
 
 enum {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 #include "bench/load/signals_generator.h"
 
 enum {
@@ -62,7 +62,7 @@ static int start_generators(Run *run)
 
 static Moment look(const Run *run)
 {
-        Moment moment = {.broker_ns = process_cpu_ns(run->broker.bus.pid)};
+        Moment moment = {.broker_ns = process_cpu_ns(run->broker.pid)};
 
         for (unsigned i = 0; i < run->plan->n_processes; i++)
                 moment.generator_ns[i] = process_cpu_ns(run->processes[i].pid);
@@ -174,7 +174,7 @@ static void fill_shared(const Run *run)
         const SignalsPlan *plan = run->plan;
         SignalsShared *shared = run->shared;
 
-        snprintf(shared->address, sizeof(shared->address), "%s", run->broker.bus.address);
+        snprintf(shared->address, sizeof(shared->address), "%s", run->broker.address);
         shared->n_emitters = plan->n_emitters;
         shared->n_receivers = plan->n_receivers;
         shared->n_processes = plan->n_processes;

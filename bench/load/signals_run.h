@@ -4,7 +4,7 @@
 
 /* One run of bench_signals: a broker, its generators, signals, then unicasts. */
 
-#include "bench/load/broker.h"
+#include "bench/load/broker/broker.h"
 
 typedef struct SignalsPlan {
         BrokerOptions broker;

@@ -4,7 +4,7 @@
 
 /* What the build ringbus-timed says about the turn (see turn_clock.c), for bench_signals. */
 
-#include "bench/load/sample.h"
+#include "bench/load/engine/sample.h"
 #include "bench/load/signals_run.h"
 
 typedef struct SignalsTurn {

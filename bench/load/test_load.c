@@ -11,11 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench/load/histogram.h"
+#include "bench/load/engine/histogram.h"
 #include "bench/load/link.h"
-#include "bench/load/process.h"
+#include "bench/load/engine/process.h"
 #include "bench/load/relay.h"
-#include "bench/load/sample.h"
+#include "bench/load/engine/sample.h"
 
 static void test_histogram_percentiles_are_within_a_step(void **state)
 {

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of ringbus-load share: run it, on a fake bus or on a real one.
+
+$RINGBUS_LOAD is the program, $RINGBUS_DAEMON the daemon; both absolute paths.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import jsonschema
+
+LOAD = os.environ.get("RINGBUS_LOAD", "")
+DAEMON = os.environ.get("RINGBUS_DAEMON", "")
+SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs",
+                      "ringbus-load.schema.json")
+FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake_bus.py")
+PATIENCE_S = 60
+
+CONFIG = """<busconfig>
+  <type>session</type>
+  <listen>unix:path={path}</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+  </policy>
+  <limit name="max_match_rules_per_connection">100000</limit>
+</busconfig>
+"""
+
+
+class Result:
+    """What a run of ringbus-load left behind."""
+
+    def __init__(self, process, output, errors):
+        self.status, self.output, self.errors = process.returncode, output, errors
+
+    @property
+    def json(self):
+        return json.loads(self.output)
+
+
+class LoadTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="rbload")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.address = f"unix:path={self.folder}/bus"
+
+    def start(self, *words, environment=None, errors=subprocess.PIPE):
+        """Starts ringbus-load. Its output goes to pipes."""
+        process = subprocess.Popen(
+            [LOAD, *words], stdout=subprocess.PIPE, stderr=errors, text=True,
+            env={**os.environ, **(environment or {})})
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+    def run_load(self, *words, environment=None):
+        process = self.start(*words, environment=environment)
+        output, errors = process.communicate(timeout=PATIENCE_S)
+        return Result(process, output, errors)
+
+    def start_fake(self, **options):
+        """Starts the fake bus at self.address."""
+        words = [f"{key}={value}" for key, value in options.items()]
+        bus = subprocess.Popen([sys.executable, FAKE, f"{self.folder}/bus", *words],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.end, bus)
+        self.assertEqual(bus.stdout.readline(), "ready\n")
+        return bus
+
+    @staticmethod
+    def end_fake(bus):
+        """Ends it: what it has counted."""
+        output, _ = bus.communicate(timeout=PATIENCE_S)
+        return json.loads(output)
+
+    def run_on_fake(self, scenario, *knobs, fake=None, environment=None):
+        """One run with --json: its Result, and what the fake bus has counted."""
+        bus = self.start_fake(**(fake or {}))
+        result = self.run_load(scenario, f"--address={self.address}", "--json", "--warmup=100ms",
+                               "--duration=500ms", *knobs, environment=environment)
+        return result, self.end_fake(bus)
+
+    def start_daemon(self, daemon=DAEMON):
+        """Starts a real bus at self.address; its process."""
+        config = os.path.join(self.folder, "config")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(path=self.folder + "/bus"))
+        # The kernel closes the pipe when the test dies; the daemon is killed in any case.
+        bus = subprocess.Popen([daemon, f"--config-file={config}", "--nofork", "--print-address"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(self.end, bus)
+        self.assertTrue(bus.stdout.readline().startswith("unix:"))
+        return bus
+
+    def wait_for(self, what, condition):
+        until = time.monotonic() + PATIENCE_S
+        while not condition():
+            self.assertLess(time.monotonic(), until, f"waited in vain for {what}")
+            time.sleep(0.01)
+
+    def assert_schema(self, document):
+        with open(SCHEMA, encoding="utf-8") as file:
+            jsonschema.validate(document, json.load(file))
+
+    def assert_all_accounted(self, result):
+        self.assertEqual(result.status, 0, result.errors)
+        self.assert_schema(result.json)
+        self.assertGreater(result.json["begun_in_all"], 0)
+        self.assertEqual(result.json["begun_in_all"], result.json["ended_in_all"])
+
+
+def stop_for(process, seconds):
+    """Stops a process; how long it really was stopped."""
+    process.send_signal(signal.SIGSTOP)
+    begun = time.monotonic()
+    time.sleep(seconds)
+    process.send_signal(signal.SIGCONT)
+    return time.monotonic() - begun
