@@ -130,7 +130,7 @@ static const char standard[] =
         "rounds = 3\n"
         "\n"
         "[sweep workers]\n"
-        "title = Throughput of ringbus against its worker threads\n"
+        "title = ringbus against its worker threads\n"
         "run = call --callers=8 --services=8 --window=16 --payload=8\n"
         "workers = {x}\n"
         "x = 1 2 4\n"
