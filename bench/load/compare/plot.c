@@ -113,7 +113,7 @@ static void write_script(const Plot *plot, FILE *script)
 {
         fputs(preamble, script);
         fprintf(script, "set xlabel '%s' tc rgb '#0102%02x'\n", plot->x_title, PAGE_TEXT);
-        fprintf(script, "set ylabel '%s' tc rgb '#0102%02x' \n", plot->y_title, PAGE_TEXT);
+        fprintf(script, "set ylabel '%s' tc rgb '#0102%02x'\n", plot->y_title, PAGE_TEXT);
         if (plot->is_x_log)
                 fputs("set logscale x\n", script);
         if (plot->is_y_log)
