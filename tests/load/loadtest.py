@@ -14,8 +14,12 @@ import tempfile
 import time
 import unittest
 
+import jsonschema
+
 LOAD = os.environ.get("RINGBUS_LOAD", "")
 DAEMON = os.environ.get("RINGBUS_DAEMON", "")
+SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs",
+                      "ringbus-load.schema.json")
 FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake_bus.py")
 PATIENCE_S = 60
 
@@ -109,8 +113,13 @@ class LoadTest(unittest.TestCase):
             self.assertLess(time.monotonic(), until, f"waited in vain for {what}")
             time.sleep(0.01)
 
+    def assert_schema(self, document):
+        with open(SCHEMA, encoding="utf-8") as file:
+            jsonschema.validate(document, json.load(file))
+
     def assert_all_accounted(self, result):
         self.assertEqual(result.status, 0, result.errors)
+        self.assert_schema(result.json)
         self.assertGreater(result.json["begun_in_all"], 0)
         self.assertEqual(result.json["begun_in_all"], result.json["ended_in_all"])
 

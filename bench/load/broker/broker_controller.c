@@ -70,11 +70,10 @@ static int add_listener(sd_bus *controller, int listen_fd)
         return r;
 }
 
-static int take_control(Broker *broker, int fd)
+static int take_control(Broker *broker, int fd, int listen_fd)
 {
         sd_bus *controller = NULL;
-        int listen_fd = broker_listener_open(broker);
-        int r = listen_fd < 0 ? -1 : sd_bus_new(&controller);
+        int r = sd_bus_new(&controller);
 
         if (r >= 0)
                 r = sd_bus_set_fd(controller, fd, fd);
@@ -82,13 +81,11 @@ static int take_control(Broker *broker, int fd)
                 r = sd_bus_start(controller);
         if (r >= 0)
                 r = add_listener(controller, listen_fd);
-        if (listen_fd >= 0)
-                close(listen_fd);
         broker->controller = controller;
         return r < 0 ? -1 : 0;
 }
 
-int broker_controller_start(Broker *broker, const BrokerOptions *options)
+static int start_on(Broker *broker, const BrokerOptions *options, int listen_fd)
 {
         pid_t parent = getpid();
         int pair[2];
@@ -100,6 +97,7 @@ int broker_controller_start(Broker *broker, const BrokerOptions *options)
         broker->pid = fork();
         if (broker->pid == 0) {
                 broker_home_enter(broker, parent);
+                broker_listener_begin(listen_fd);
                 exec_broker(options->daemon, pair[1], options->queue_max);
         }
         close(pair[1]);
@@ -108,11 +106,23 @@ int broker_controller_start(Broker *broker, const BrokerOptions *options)
                 close(pair[0]);
                 return -1;
         }
-        if (take_control(broker, pair[0]) == 0)
+        if (take_control(broker, pair[0], listen_fd) == 0)
                 return 0;
         fprintf(stderr, "only dbus-broker 33's policy format is known\n");
         broker_home_print_log(broker, stderr);
         return -1;
+}
+
+int broker_controller_start(Broker *broker, const BrokerOptions *options)
+{
+        int listen_fd = broker_listener_open(broker);
+        int r;
+
+        if (listen_fd < 0)
+                return -1;
+        r = start_on(broker, options, listen_fd);
+        close(listen_fd);
+        return r;
 }
 
 void broker_controller_let_go(Broker *broker)

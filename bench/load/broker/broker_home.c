@@ -47,7 +47,7 @@ void broker_home_remove(Broker *broker)
 }
 
 /* To the hard limit, which root may raise. */
-static void raise_limit(int resource, rlim_t wanted)
+static void raise_limit(__rlimit_resource_t resource, rlim_t wanted)
 {
         struct rlimit limit;
 

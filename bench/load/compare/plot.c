@@ -25,7 +25,8 @@ static const char preamble[] =
         "set grid xtics ytics lc rgb '#010202' lt 1 lw 1, lc rgb '#010202' lt 1 lw 0\n"
         "set xtics nomirror tc rgb '#010203'\n"
         "set ytics nomirror tc rgb '#010203'\n"
-        "set key outside top center horizontal Left reverse width 1 tc rgb '#010203'\n"
+        "set key outside top center horizontal Left reverse maxrows 1 samplen 2.2 width 1 tc rgb "
+        "'#010203'\n"
         "set lmargin 11\n"
         "set rmargin 3\n"
         "set bars 0.6\n";

@@ -45,13 +45,17 @@ static void print_value(const Report *report, const json_t *place, const Measure
         DocumentFigure figure;
         char text[128] = "-";
 
-        if (document_figure(place, measure->name, &figure))
-                snprintf(text, sizeof(text), "%s%s%s (%s-%s)", number_text(figure.median, median),
-                         document_number(place, "n_disturbed") > 0 ? "*" : "",
-                         document_number(place, "n_failed") > 0 ? "!" : "",
-                         number_text(figure.min, min), number_text(figure.max, max));
-        else if (document_number(place, "n_failed") > 0)
+        if (document_figure(place, measure->name, &figure)) {
+                int n = snprintf(text, sizeof(text), "%s%s%s", number_text(figure.median, median),
+                                 document_number(place, "n_disturbed") > 0 ? "*" : "",
+                                 document_number(place, "n_failed") > 0 ? "!" : "");
+
+                if (figure.n > 1)
+                        snprintf(text + n, sizeof(text) - (size_t)n, " (%s-%s)",
+                                 number_text(figure.min, min), number_text(figure.max, max));
+        } else if (document_number(place, "n_failed") > 0) {
                 snprintf(text, sizeof(text), "failed");
+        }
         print_right(report->file, text, COLUMN_WIDTH);
 }
 

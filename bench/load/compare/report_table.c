@@ -52,11 +52,14 @@ static void write_value(const Report *report, const json_t *place, const Measure
                                                                : "–");
                 return;
         }
-        fprintf(report->file, "<td%s>%s%s%s<small>%s – %s</small></td>",
-                is_best ? " class=\"best\"" : "", number_text(figure.median, median),
+        fprintf(report->file, "<td%s>%s%s%s", is_best ? " class=\"best\"" : "",
+                number_text(figure.median, median),
                 document_number(place, "n_failed") > 0 ? "<span class=\"bad\"> !</span>" : "",
-                document_number(place, "n_disturbed") > 0 ? "<span class=\"bad\">*</span>" : "",
-                number_text(figure.min, min), number_text(figure.max, max));
+                document_number(place, "n_disturbed") > 0 ? "<span class=\"bad\">*</span>" : "");
+        if (figure.n > 1)
+                fprintf(report->file, "<small>%s – %s</small>", number_text(figure.min, min),
+                        number_text(figure.max, max));
+        fputs("</td>", report->file);
 }
 
 static void write_row_head(const Report *report, const json_t *cell, const Measure *measure)

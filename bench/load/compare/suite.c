@@ -12,7 +12,7 @@ enum {
 };
 
 /* Starting and stopping a broker, connecting, draining. */
-#define OVERHEAD_NS UINT64_C(350000000)
+#define OVERHEAD_NS UINT64_C(150000000)
 
 /* Whether `names`, with spaces between, has `name`. */
 static bool has_name(const char *names, const char *name)

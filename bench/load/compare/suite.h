@@ -60,7 +60,7 @@ typedef struct SuiteCell {
 
 typedef struct SuiteSweep {
         SuiteCell cell; /* `run` with {x} */
-        char x_title[SUITE_NAME_MAX];
+        char x_title[SUITE_TEXT_MAX];
         bool is_x_log, is_y_log, is_of_workers;
         double x[SUITE_X_MAX];
         unsigned n_x;

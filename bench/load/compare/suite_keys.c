@@ -190,7 +190,7 @@ static const Key cell_keys[] = {
 
 static const Key sweep_keys[] = {
         {"x", set_x, 0},
-        {"x-title", set_short, offsetof(SuiteSweep, x_title)},
+        {"x-title", set_long, offsetof(SuiteSweep, x_title)},
         {"x-scale", set_scale, offsetof(SuiteSweep, is_x_log)},
         {"y-scale", set_scale, offsetof(SuiteSweep, is_y_log)},
         {"workers", set_workers, offsetof(SuiteSweep, is_of_workers)},
@@ -241,7 +241,7 @@ int suite_set_key(SuiteParser *parser, const char *name, const char *value)
                 key = find_key(sweep_keys, name);
                 if (key)
                         break;
-                /* fall through */
+                __attribute__((fallthrough));
         case SUITE_SECTION_CELL:
                 key = find_key(cell_keys, name);
                 break;

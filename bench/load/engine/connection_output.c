@@ -39,7 +39,7 @@ static void compact(Connection *connection)
 {
         size_t sent = connection->output_sent;
 
-        if (sent < connection->output_capacity / 2)
+        if (sent == 0 || sent < connection->output_capacity / 2)
                 return;
         connection->output_size -= sent;
         memmove(connection->output, connection->output + sent, connection->output_size);

@@ -71,6 +71,13 @@ double figures_rate(const Figures *figures)
         return figures->seconds > 0 ? (double)figures->n_operations / figures->seconds : 0;
 }
 
+bool figures_is_generator_bound(double busiest, double least, double broker_share,
+                                unsigned broker_cpus)
+{
+        return busiest >= 0.9 ||
+               (least >= 0.7 && broker_cpus > 0 && broker_share < 0.7 * broker_cpus);
+}
+
 /* Three digits are all that such figures are good for. */
 static int digits(double value)
 {
@@ -94,12 +101,12 @@ static void print_head(const Figures *figures, FILE *file)
 
         fprintf(file, "%s on %s", figures->scenario,
                 broker->pid ? (base ? base + 1 : "a process without a name") : "a bus");
-        if (broker->version[0])
-                fprintf(file, " (%s)", broker->version);
         if (broker->pid)
                 fprintf(file, ", pid %d", (int)broker->pid);
-        fprintf(file, ", %.2f s%s\n", figures->seconds,
+        fprintf(file, ", measured for %.2f s%s\n", figures->seconds,
                 figures->was_interrupted ? ", INTERRUPTED" : "");
+        if (broker->version[0])
+                fprintf(file, "  %s\n", broker->version);
 }
 
 static void print_traffic(const Figures *figures, FILE *file)

@@ -97,6 +97,14 @@ double figures_cpu_ns_per_delivery(const Figures *figures);
 double figures_switches_per_message(const Figures *figures);
 double figures_rate(const Figures *figures); /* operations per second */
 
+/*
+ * Whether the generator was the limit: one of its threads had no time left, or all of them were
+ * busy while the broker, on the CPUs that it could have used, was not. Shares are of one CPU;
+ * `least` is that of the least busy thread.
+ */
+bool figures_is_generator_bound(double busiest, double least, double broker_share,
+                                unsigned broker_cpus);
+
 void figures_print_table(const Figures *figures, FILE *file);
 json_t *figures_to_json(const Figures *figures); /* a new reference; never NULL */
 

@@ -30,7 +30,8 @@ static bool read_number(const char *text, const Unit *units, double *ret_value)
         char *end;
         double value;
 
-        if (text[0] < '0' || text[0] > '9')
+        /* strtod(3) would read signs, "inf" and hexadecimal digits, too */
+        if (text[0] < '0' || text[0] > '9' || (text[1] | 0x20) == 'x')
                 return false;
         value = strtod(text, &end);
         for (; units->name; units++) {

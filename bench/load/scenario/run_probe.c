@@ -74,6 +74,32 @@ static bool is_process(int pid)
         return pid > 0 && process.is_known;
 }
 
+/*
+ * dbus-broker says that it is the process that controls it, its launcher: then it is that one's
+ * child.
+ */
+static int find_dbus_broker(int launcher)
+{
+        char path[64], comm[32];
+        int pid, found = launcher;
+        FILE *children, *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/children", launcher, launcher);
+        children = fopen(path, "re");
+        while (children && found == launcher && fscanf(children, "%d", &pid) == 1) {
+                snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+                file = fopen(path, "re");
+                if (!file)
+                        continue;
+                if (fgets(comm, sizeof(comm), file) && strcmp(comm, "dbus-broker\n") == 0)
+                        found = pid;
+                fclose(file);
+        }
+        if (children)
+                fclose(children);
+        return found;
+}
+
 static int choose_pid(const Run *run, const Probe *probe)
 {
         if (run->options.pid > 0)
@@ -81,7 +107,7 @@ static int choose_pid(const Run *run, const Probe *probe)
         if (run->broker.pid > 0)
                 return run->broker.pid; /* we have started it */
         if (is_process((int)probe->said_pid))
-                return (int)probe->said_pid;
+                return find_dbus_broker((int)probe->said_pid);
         return is_process(probe->listener_pid) ? probe->listener_pid : 0;
 }
 

@@ -76,10 +76,6 @@ static void fill_broker(Figures *figures, const RunMoment *begin, const RunMomen
         figures->broker_threads = end->broker.n_threads;
 }
 
-/*
- * The generator was the limit if one of its threads had no time left, or if its threads were busy
- * while the broker, on the CPUs that it could have used, was not.
- */
 static void fill_generator(Figures *figures, const Run *run, const RunMoment *begin,
                            const RunMoment *end)
 {
@@ -98,9 +94,8 @@ static void fill_generator(Figures *figures, const Run *run, const RunMoment *be
         figures->generator_threads = run->n_parts;
         if (possible > run->machine.n_cpus)
                 possible = run->machine.n_cpus;
-        figures->is_generator_bound =
-                figures->generator_cpu_share >= 0.9 || (figures->knows_broker && least >= 0.7 &&
-                                                        figures->broker_cpu_share < 0.7 * possible);
+        figures->is_generator_bound = figures_is_generator_bound(
+                figures->generator_cpu_share, least, figures->broker_cpu_share, possible);
 }
 
 static void fill(Figures *figures, Run *run)
