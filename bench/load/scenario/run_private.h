@@ -38,9 +38,10 @@ typedef struct RunMoment {
 } RunMoment;
 
 typedef struct RunState {
-        pthread_mutex_t lock; /* of the next four */
+        pthread_mutex_t lock; /* of the next five */
         pthread_cond_t changed;
         unsigned n_arrived; /* parts that have done what was ordered */
+        unsigned n_enough;  /* parts that want nothing more: run_enough() */
         bool has_failed;
         bool has_lost_bus; /* the failure is a lost connection: perhaps the broker died */
         char failure[RUN_FAILURE_MAX];
