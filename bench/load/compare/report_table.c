@@ -62,10 +62,14 @@ static void write_value(const Report *report, const json_t *place, const Measure
         fputs("</td>", report->file);
 }
 
+/* The title stands once: with the headline figure. */
 static void write_row_head(const Report *report, const json_t *cell, const Measure *measure)
 {
-        fputs("<tr><td>", report->file);
-        html_text(report->file, document_text(cell, "title"));
+        bool is_headline = measure == report_measure(cell, 0);
+
+        fputs(is_headline ? "<tr><td>" : "<tr class=\"more\"><td>", report->file);
+        if (is_headline)
+                html_text(report->file, document_text(cell, "title"));
         fputs("<small>", report->file);
         html_text(report->file, measure->title);
         fputs("</small></td><td>", report->file);
@@ -138,31 +142,31 @@ static void write_pair_heads(const Report *report)
                 }
 }
 
+static void write_ratios(const Report *report, const json_t *cell, const Measure *measure)
+{
+        write_row_head(report, cell, measure);
+        for (unsigned a = 0; a < report->n_brokers; a++)
+                for (unsigned b = a + 1; b < report->n_brokers; b++)
+                        write_ratio(report, cell, measure, report->brokers[a], report->brokers[b]);
+        fputs("</tr>\n", report->file);
+}
+
 void report_table_ratios(const Report *report)
 {
-        const Measure *measure;
         const json_t *cell;
         size_t i;
 
         if (report->n_brokers < 2)
                 return;
-        fputs("<h2>Ratios</h2>\n<p class=\"soft\">Of the medians, of each two brokers.</p>\n"
-              "<div class=\"scroll\"><table>\n<tr><th>work</th><th></th>",
+        fputs("<h2>Ratios</h2>\n<p class=\"soft\">Of the headline medians, of each two "
+              "brokers.</p>\n"
+              "<div class=\"scroll\"><table>\n<tr><th>work</th><th>unit</th>",
               report->file);
         write_pair_heads(report);
         fputs("</tr>\n", report->file);
         json_array_foreach(json_object_get(report->document, "cells"), i,
-                           cell) for (size_t m = 0;
-                                      !is_in_sweep(cell) && (measure = report_measure(cell, m));
-                                      m++)
-        {
-                write_row_head(report, cell, measure);
-                for (unsigned a = 0; a < report->n_brokers; a++)
-                        for (unsigned b = a + 1; b < report->n_brokers; b++)
-                                write_ratio(report, cell, measure, report->brokers[a],
-                                            report->brokers[b]);
-                fputs("</tr>\n", report->file);
-        }
+                           cell) if (!is_in_sweep(cell) && report_measure(cell, 0))
+                write_ratios(report, cell, report_measure(cell, 0));
         fputs("</table></div>\n", report->file);
 }
 
