@@ -155,7 +155,7 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
             IoBackend backend, Bus **ret_bus)
 {
         Bus *bus = alloc_zeroed(1, sizeof(*bus));
-        RouterRoot *root = root_new(&config->limits);
+        RouterRoot *root = root_new(&config->limits, options);
         RouterHooks hooks = {
                 .post_duties = bus_post_duties, .post_collect = bus_post_collect, .context = bus};
         int r = bus && root ? 0 : -ENOMEM;
@@ -225,14 +225,15 @@ static void bus_log_counters(Bus *bus)
                 WorkerCounters c;
 
                 worker_read_counters(bus->workers[i], &c);
-                log_notice(
-                        "worker %u: connections=%llu routed=%llu deliveries=%llu flushes=%llu "
-                        "dropped=%llu invalid=%llu kernel_entries=%llu receives=%llu sleeps=%llu",
-                        i, (unsigned long long)c.peers, (unsigned long long)c.routed,
-                        (unsigned long long)c.deliveries, (unsigned long long)c.flushes,
-                        (unsigned long long)c.dropped, (unsigned long long)c.closed_invalid,
-                        (unsigned long long)c.kernel_entries, (unsigned long long)c.receives,
-                        (unsigned long long)c.sleeps);
+                log_notice("worker %u: connections=%llu routed=%llu deliveries=%llu flushes=%llu "
+                           "dropped=%llu invalid=%llu stalled=%llu kernel_entries=%llu "
+                           "receives=%llu sleeps=%llu",
+                           i, (unsigned long long)c.peers, (unsigned long long)c.routed,
+                           (unsigned long long)c.deliveries, (unsigned long long)c.flushes,
+                           (unsigned long long)c.dropped, (unsigned long long)c.closed_invalid,
+                           (unsigned long long)c.closed_stalled,
+                           (unsigned long long)c.kernel_entries, (unsigned long long)c.receives,
+                           (unsigned long long)c.sleeps);
         }
 }
 

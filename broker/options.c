@@ -229,6 +229,29 @@ static OptionsAction handle_spin(Parser *parser, const char *name, const char *v
         return OPTIONS_RUN;
 }
 
+static OptionsAction set_stall(Parser *parser, const char *name, const char *value,
+                               unsigned *ret_ms)
+{
+        unsigned long number;
+
+        if (!parse_number(value, OPTIONS_STALL_MAX_MS, &number))
+                return refuse_value(
+                        parser, name, value,
+                        "milliseconds up to " NUMBER_TEXT(OPTIONS_STALL_MAX_MS) ", 0 for never");
+        *ret_ms = (unsigned)number;
+        return OPTIONS_RUN;
+}
+
+static OptionsAction handle_stall_forgive(Parser *parser, const char *name, const char *value)
+{
+        return set_stall(parser, name, value, &parser->options.stall_forgive_ms);
+}
+
+static OptionsAction handle_stall_close(Parser *parser, const char *name, const char *value)
+{
+        return set_stall(parser, name, value, &parser->options.stall_close_ms);
+}
+
 static OptionsAction handle_probe(Parser *parser, const char *name, const char *value)
 {
         (void)name;
@@ -256,6 +279,8 @@ static const OptionRow option_rows[] = {
         {"workers", VALUE_REQUIRED, "N", handle_workers},
         {"io", VALUE_REQUIRED, "auto|uring|epoll", handle_io},
         {"spin", VALUE_REQUIRED, "auto|off|MICROSECONDS", handle_spin},
+        {"stall-forgive", VALUE_REQUIRED, "MILLISECONDS", handle_stall_forgive},
+        {"stall-close", VALUE_REQUIRED, "MILLISECONDS", handle_stall_close},
         {"probe", VALUE_NONE, NULL, handle_probe},
         {"help", VALUE_NONE, NULL, handle_help},
 };
@@ -325,7 +350,10 @@ static OptionsAction parse_word(Parser *parser, int argc, char *const *argv, int
 OptionsAction options_parse(int argc, char *const *argv, FILE *errors, Options *ret_options)
 {
         Parser parser = {
-                .options = {.print_address_fd = ANNOUNCE_NOTHING, .print_pid_fd = ANNOUNCE_NOTHING},
+                .options = {.print_address_fd = ANNOUNCE_NOTHING,
+                            .print_pid_fd = ANNOUNCE_NOTHING,
+                            .stall_forgive_ms = 5000,
+                            .stall_close_ms = 30000},
                 .errors = errors,
         };
         int at = 1;

@@ -22,6 +22,7 @@
 /* Macros, because messages quote them. */
 #define OPTIONS_WORKERS_MAX 64 /* the router has room for so many */
 #define OPTIONS_SPIN_MAX_US 1000000
+#define OPTIONS_STALL_MAX_MS 86400000
 
 typedef enum OptionsAction {
         OPTIONS_RUN,        /* start the bus */
@@ -42,7 +43,9 @@ typedef struct Options {
         unsigned n_workers;      /* 1 to OPTIONS_WORKERS_MAX; 0: choose */
         ProbeWish io_wish;
         OptionsSpin spin;
-        unsigned spin_us; /* OPTIONS_SPIN_FIXED: 1 to OPTIONS_SPIN_MAX_US */
+        unsigned spin_us;          /* OPTIONS_SPIN_FIXED: 1 to OPTIONS_SPIN_MAX_US */
+        unsigned stall_forgive_ms; /* 0: never */
+        unsigned stall_close_ms;   /* 0: never */
 } Options;
 
 /*

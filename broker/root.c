@@ -30,7 +30,7 @@ static uint64_t root_min(uint64_t a, uint64_t b)
         return a < b ? a : b;
 }
 
-RouterRoot *root_new(const Limits *limits)
+RouterRoot *root_new(const Limits *limits, const Options *options)
 {
         RouterRoot *root = alloc_zeroed(1, sizeof(*root));
 
@@ -54,6 +54,8 @@ RouterRoot *root_new(const Limits *limits)
                 .max_match_rules_per_connection = limits->max_match_rules_per_connection,
                 .max_replies_per_connection = limits->max_replies_per_connection,
                 .auth_timeout_ms = limits->auth_timeout_ms,
-                .pending_fd_timeout_ms = limits->pending_fd_timeout_ms};
+                .pending_fd_timeout_ms = limits->pending_fd_timeout_ms,
+                .stall_forgive_ms = options->stall_forgive_ms,
+                .stall_close_ms = options->stall_close_ms};
         return root;
 }

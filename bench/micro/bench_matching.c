@@ -6,7 +6,8 @@
  *      add/SET/RULES           so many AddMatch, and the memory that a rule takes, all told: run
  *                              one of these alone, since the process keeps what it has freed
  *
- * with the sets and signals of matching_rules.h. tools/bench-matching runs them and judges.
+ * with the sets and signals of matching_rules.h. tools/bench-micro runs them, tools/bench-matching
+ * judges them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +15,9 @@
 
 #include "bench/micro/gbench.h"
 #include "bench/micro/matching_rules.h"
-#include "bench/micro/matching_world.h"
+#include "bench/micro/world.h"
 
-enum { CASES_MAX = 128 };
+enum { CASES_MAX = 128, SUBSCRIBERS = 10 };
 
 typedef struct Case {
         const MatchingSet *set;
@@ -27,7 +28,9 @@ typedef struct Case {
 /* What the last case has built, for its repetitions. */
 typedef struct Stage {
         const Case *built;
-        MatchingWorld *world;
+        World *world;
+        WorldPeer *sender;
+        WorldPeer *subscribers[SUBSCRIBERS];
         MatchingSignal signal;
 } Stage;
 
@@ -47,15 +50,26 @@ static size_t resident_bytes(void)
         return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static void add_rules(MatchingWorld *world, const Case *which, const MatchingSignal *signal)
+/* A world with nothing but a sender and subscribers without rules. */
+static void build_peers(void)
 {
-        const MatchingAim aim = {
-                .signal = signal, .sender = world->sender->endpoint.unique_name, .n = which->n};
+        stage.world = world_free(stage.world);
+        stage.world = world_new();
+        stage.sender = world_join(stage.world);
+        for (unsigned i = 0; i < SUBSCRIBERS; i++)
+                stage.subscribers[i] = world_join(stage.world);
+}
+
+static void add_rules(const Case *which)
+{
+        const MatchingAim aim = {.signal = &stage.signal,
+                                 .sender = stage.sender->endpoint.unique_name,
+                                 .n = which->n};
         char text[MATCHRULE_TEXT_MAX];
 
         for (unsigned i = 0; i < which->n; i++) {
                 matching_rules_write(which->set, &aim, i, text);
-                matching_world_add(world, i % MATCHING_SUBSCRIBERS, text);
+                world_add_rule(stage.world, stage.subscribers[i % SUBSCRIBERS], text);
         }
 }
 
@@ -65,15 +79,14 @@ static void build(const Case *which)
 
         if (stage.built == which)
                 return;
-        matching_world_free(stage.world);
         stage.built = which;
-        stage.world = matching_world_new();
+        build_peers();
         matching_rules_make_signal(which->kind, &stage.signal);
         for (unsigned i = 0; i < (which->set->owns_names ? MATCHING_NAMES : 1); i++) {
                 snprintf(name, sizeof(name), "com.example.v%u", i);
-                matching_world_own(stage.world, name);
+                world_own(stage.world, stage.sender, name);
         }
-        add_rules(stage.world, which, &stage.signal);
+        add_rules(which);
 }
 
 static void run_find(GbenchState *state, const void *context)
@@ -90,37 +103,43 @@ static void run_find(GbenchState *state, const void *context)
         while (gbench_next(state)) {
                 matches_query(&query, &stage.signal.header,
                               stage.signal.bytes + stage.signal.header.frame.header_size,
-                              &stage.world->sender->endpoint, NULL);
+                              &stage.sender->endpoint, NULL);
                 matches_find(matches, &query, thread);
         }
         if (strcmp(which->set->name, "names_all") == 0)
-                expected = MATCHING_SUBSCRIBERS;
+                expected = SUBSCRIBERS;
         if (thread->n_targets != expected)
                 gbench_fail(state, "the look-up finds other receivers than it should");
         gbench_count(state, "rules", (double)matches->n_entries);
         gbench_count(state, "receivers", thread->n_targets);
+        gbench_did(state, 1, 0);
 }
 
 static void run_add(GbenchState *state, const void *context)
 {
-        static double bytes = -1; /* of the first time: later, freed memory is used again */
+        /* Of the first time in this process: later, memory that was freed is used again. */
+        static const Case *first;
+        static double bytes = -1;
         const Case *which = context;
 
         matching_rules_make_signal(which->kind, &stage.signal);
         stage.built = NULL;
+        if (!first)
+                first = which;
         while (gbench_next(state)) {
                 size_t before;
 
-                stage.world = matching_world_free(stage.world);
-                stage.world = matching_world_new();
+                build_peers();
                 before = resident_bytes();
-                add_rules(stage.world, which, &stage.signal);
+                add_rules(which);
                 if (bytes < 0)
                         bytes = (double)resident_bytes() - (double)before;
         }
         gbench_count(state, "rules", (double)stage.world->router.matches.n_entries);
-        gbench_count(state, "bytes_per_rule",
-                     bytes / (double)stage.world->router.matches.n_entries);
+        if (which == first)
+                gbench_count(state, "bytes_per_rule",
+                             bytes / (double)stage.world->router.matches.n_entries);
+        gbench_did(state, which->n, 0);
 }
 
 static void add_case(const MatchingSet *set, MatchingSignalKind kind, unsigned n)
@@ -175,6 +194,6 @@ int main(int argc, char **argv)
                         "tools/bench-matching repeats and judges.\n");
         add_cases();
         status = gbench_main(argc, argv);
-        matching_world_free(stage.world);
+        world_free(stage.world);
         return status;
 }

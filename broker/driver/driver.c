@@ -117,6 +117,7 @@ void driver_deinit(Driver *driver)
 void driver_push(RouterThread *thread, Endpoint *to, Message *message)
 {
         Router *router = thread->router;
+        MailboxPush push = MAILBOX_REFUSED;
         uint32_t epoch;
         Step step;
 
@@ -138,8 +139,10 @@ void driver_push(RouterThread *thread, Endpoint *to, Message *message)
                         tally_add(&thread->n_dropped, 1);
                         break;
                 }
-        } while (step_deliver(thread, to, message, &epoch, STEP_PLAIN) == MAILBOX_EPOCH_PASSED);
-        message_unref(&thread->pool, message, 1);
+                push = step_deliver(thread, to, message, &epoch, STEP_PLAIN);
+        } while (push == MAILBOX_EPOCH_PASSED);
+        if (!step_is_pushed(push))
+                message_unref(&thread->pool, message, 1);
 }
 
 /* A text that was cut may end inside a UTF-8 character, which no receiver would accept. */

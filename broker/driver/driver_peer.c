@@ -39,8 +39,8 @@ static void driver_push_local(RouterThread *thread, Endpoint *to, WriterHeader *
                                    &text);
         if (!message)
                 return;
-        step_deliver(thread, to, message, NULL, STEP_PLAIN);
-        message_unref(&thread->pool, message, 1);
+        if (!step_is_pushed(step_deliver(thread, to, message, NULL, STEP_PLAIN)))
+                message_unref(&thread->pool, message, 1);
 }
 
 void driver_handle_local(Driver *driver, Shard *shard, Peer *peer, const Incoming *incoming)

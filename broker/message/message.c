@@ -7,7 +7,7 @@
 #include "broker/base/trace.h"
 #include "proto/stamp.h"
 
-enum { CHUNK_DELIVERIES = 126 }; /* a chunk just fits 8 KiB */
+enum { CHUNK_DELIVERIES = 255 }; /* a chunk just fits 4 KiB */
 
 struct DeliveryChunk {
         DeliveryChunk *next;
@@ -113,19 +113,14 @@ Delivery *message_add_delivery(Pool *pool, Message *message)
         if (!delivery)
                 return NULL;
         delivery->message = message;
-        refcount_add(&message->references, 1);
         return delivery;
 }
 
 void message_undo_delivery(Message *message, Delivery *delivery)
 {
-        bool last;
-
         if (message->n_used > 0 && delivery == &message->deliveries[message->n_used - 1])
                 message->n_used--;
         /* A place in a chunk stays unused: it dies with the message. */
-        last = refcount_drop(&message->references, 1);
-        ASSERT(!last);
 }
 
 void message_join_step(Message *message, Message *step)
@@ -151,7 +146,8 @@ static void message_free(Pool *mine, Message *message)
         if (message->fds)
                 pool_free(mine, message->fds, message->n_fds * sizeof(int));
         if (message->account) {
-                account_discharge(message->account, message->size, message->n_fds);
+                if (!switch_is_on(&message->forgiven))
+                        account_discharge(message->account, message->size, message->n_fds);
                 account_unref(mine, message->account);
         }
         if (message->buffer)
@@ -160,6 +156,24 @@ static void message_free(Pool *mine, Message *message)
         if (message->step && message->step != message)
                 message_unref(mine, message->step, 1);
         pool_free(mine, message, message->block_size);
+}
+
+void message_forgive(Message *message)
+{
+        if (message->account && switch_claim(&message->forgiven))
+                account_discharge(message->account, message->size, message->n_fds);
+}
+
+void message_ref(Message *message, uint32_t n)
+{
+        refcount_add(&message->references, n);
+}
+
+void message_give_back_refs(Message *message, uint32_t n)
+{
+        bool last = refcount_drop(&message->references, n);
+
+        ASSERT(!last);
 }
 
 void message_unref(Pool *mine, Message *message, uint32_t n)

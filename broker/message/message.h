@@ -31,25 +31,31 @@ typedef struct Delivery {
 
 typedef struct DeliveryChunk DeliveryChunk;
 
-/* Owner: atomic reference count; immutable after the first push. */
+/*
+ * Owner: atomic reference count; immutable after the first push.
+ *
+ * What every flusher reads comes first, what is written while they read last: with two workers that
+ * flush the same broadcast, a count on the line of the size would cost each of them a miss.
+ */
 struct Message {
-        RefCount references;
         Commit commit;       /* for the messages whose `step` is this one */
+        uint32_t size;       /* on the wire */
         Message *step;       /* commit word to wait for: itself, another (referenced), or NULL */
-        Account *account;    /* referenced; NULL: the bus's own message */
-        IoBuffer *buffer;    /* referenced: where body lies, or NULL */
-        Blob *blob;          /* referenced: or here */
-        const uint8_t *body; /* NULL: everything is in `bytes` */
         uint8_t *bytes;      /* inside the block: header, perhaps body */
+        const uint8_t *body; /* NULL: everything is in `bytes` */
         uint32_t bytes_size;
         uint32_t body_size; /* of `body` */
-        uint32_t size;      /* on the wire */
+        int *fds;           /* owned */
         uint32_t n_fds;
-        int *fds; /* owned */
+        uint32_t n_deliveries; /* in the block */
+        IoBuffer *buffer;      /* referenced: where body lies, or NULL */
+        RefCount references;
+        uint32_t n_used;
+        Switch forgiven;  /* its size counts against nobody any more */
+        Account *account; /* referenced; NULL: the bus's own message */
+        Blob *blob;       /* referenced: where body lies, if not in `buffer` */
         size_t block_size;
         DeliveryChunk *chunks; /* further deliveries */
-        uint32_t n_deliveries; /* in the block */
-        uint32_t n_used;
         Delivery deliveries[] __attribute__((aligned(MAILBOX_NODE_ALIGNMENT)));
 };
 
@@ -73,11 +79,11 @@ void message_give_back_fds(Message *message, Incoming *incoming);
 /* A message of the bus's own, `size` bytes of which the caller writes to message->bytes. */
 Message *message_new_own(Pool *pool, uint32_t size, unsigned n_deliveries);
 
-/* A fresh place in one more mailbox; NULL: out of memory. Takes one reference. Only the pusher,
- * who still has one himself. */
+/* A fresh place in one more mailbox, to be pushed with one of the caller's references; NULL: out of
+ * memory. Only the pusher. */
 Delivery *message_add_delivery(Pool *pool, Message *message);
 
-/* Gives a place back that was not pushed (the latest one), and its reference. */
+/* Gives a place back that was not pushed (the latest one). */
 void message_undo_delivery(Message *message, Delivery *delivery);
 
 /* Before any push: its commit word is `step`'s (referenced, or the message itself). */
@@ -89,8 +95,18 @@ static inline bool message_is_committed(const Message *message)
         return !message->step || commit_is_set(&message->step->commit);
 }
 
+/* Any duty holder of a receiver: it no longer counts against its sender. Inside a read-side
+ * section.
+ */
+void message_forgive(Message *message);
+
 /* Drops n references. Inside a read-side section (the account may resume its sender). */
 void message_unref(Pool *mine, Message *message, uint32_t n);
+
+/* Takes n more references, one for each push; and gives back those that no push used: never the
+ * last one. */
+void message_ref(Message *message, uint32_t n);
+void message_give_back_refs(Message *message, uint32_t n);
 
 /*
  * The duty holder of the only receiver: a body that pins a receive buffer is copied out when it is

@@ -110,8 +110,12 @@ void peer_start(Peer *peer, const uint8_t *bytes, size_t n_bytes, const int *fds
 
         if (!peer_add_fds(peer, fds, n_fds))
                 peer_close(peer);
-        if (!input->closing)
-                peer_parse(peer, bytes, n_bytes, NULL);
+        if (!input->closing) {
+                size_t parsed = peer_parse(peer, bytes, n_bytes, NULL);
+
+                if (parsed < n_bytes && !input->closing)
+                        peer_hold(peer, bytes + parsed, n_bytes - parsed, NULL);
+        }
         if (input->n_fds > 0 && !input->closing)
                 peer_watch_fds(peer);
         if (input->closing) {

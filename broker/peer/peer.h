@@ -54,7 +54,8 @@ struct Peer {
                 unsigned n_fds;
                 unsigned fds_capacity;
                 uint64_t budget_turn;
-                size_t budget_used;
+                size_t bytes_spent; /* in that turn */
+                unsigned messages_spent;
                 bool closing; /* nothing more is parsed */
                 bool hung_up; /* nothing more is written: never paused for long again */
                 bool ended;   /* end of stream: parse what is held, then leave */
@@ -79,6 +80,9 @@ struct Peer {
                 bool fds_unread; /* a message with fds may lie unread in the socket */
                 Timer retry;     /* fds could not go out yet */
                 uint64_t retry_ns;
+                Timer stall;               /* it does not read */
+                uint64_t stalled_since_ns; /* 0: nothing waits for room */
+                bool forgiven;             /* what waited then counts against nobody */
         } output;
 };
 
@@ -126,12 +130,19 @@ void peer_flush(Shard *shard, Peer *peer);
 /* Duty holder: the send has completed with output.result. */
 void peer_handle_sent(Shard *shard, Peer *peer);
 
+/* Between the files of the output side; duty holder. */
+Delivery *peer_take_mail(Peer *peer); /* appends it to the remainder; the first of it, or NULL */
+void peer_begin_stall(Shard *shard, Peer *peer); /* output waits; no effect if it did already */
+void peer_end_stall(Shard *shard, Peer *peer);   /* something was taken, or the duty ends */
+
 /* Between the files of the input side. */
 void peer_refuse(Peer *peer);    /* a violation of the wire format ends this one connection */
 void peer_watch_fds(Peer *peer); /* arms or disarms the timer of fds without their message */
 void peer_finish_assembly(Peer *peer);
 void peer_leave(Peer *peer);
-void peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);
+/* Returns how many bytes were parsed: fewer than `size` when the input is paused. */
+size_t peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);
+void peer_spend(Peer *peer, size_t n_bytes, unsigned n_messages); /* of this turn's share */
 void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer);
 void peer_drop_input(Peer *peer);
 bool peer_add_fds(Peer *peer, const int *fds, unsigned n);

@@ -139,6 +139,7 @@ static void peer_handle(Peer *peer, const uint8_t *data, const Frame *frame, IoB
         }
         if (UNLIKELY(account_is_over(peer->endpoint.account)))
                 peer_pause_account(peer);
+        peer_spend(peer, 0, 1);
         shard_count_message(shard, frame->size);
         TRACE_WINDOW(TRACE_CLOSED);
 }
@@ -231,25 +232,19 @@ static size_t peer_parse_frame(Peer *peer, const uint8_t *data, size_t size, IoB
         return size;
 }
 
-void peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
+size_t peer_parse(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
 {
         struct PeerInput *input = &peer->input;
+        size_t at = 0;
 
         TRACE_HOP();
-        while (size > 0 && !input->closing) {
-                size_t n;
-
+        while (at < size && !input->closing && !input->pauses) {
                 TRACE_WINDOW(TRACE_PARSE);
-                if (input->pauses) {
-                        peer_hold(peer, data, size, buffer);
-                        break;
-                }
                 if (input->assembly || input->n_fixed > 0)
-                        n = peer_parse_pieces(peer, data, size);
+                        at += peer_parse_pieces(peer, data + at, size - at);
                 else
-                        n = peer_parse_frame(peer, data, size, buffer);
-                data += n;
-                size -= n;
+                        at += peer_parse_frame(peer, data + at, size - at, buffer);
         }
         TRACE_WINDOW(TRACE_CLOSED);
+        return at;
 }

@@ -19,17 +19,18 @@
 #include "broker/peer/peer.h"
 
 enum {
-        WAITING_IOVECS = 64,              /* of a send that waits for room */
+        WAITING_IOVECS = 64, /* of a send that waits for room */
+        WAITING_BYTES = 1024 * 1024,
         RETRY_NS_MIN = 50 * 1000,         /* fds: 50 us, doubling, */
         RETRY_NS_MAX = 100 * 1000 * 1000, /* to 100 ms */
         UNREAD_MAX = 128,                 /* SIOCOUTQ counts a drained socket's own skb */
 };
 
-/* Appends what waits in the mailbox to the remainder. */
-static void peer_take_mail(Peer *peer)
+Delivery *peer_take_mail(Peer *peer)
 {
         struct PeerOutput *output = &peer->output;
         MailNode *node = mailbox_take(&peer->endpoint.mailbox);
+        Delivery *first = node ? CONTAINER_OF(node, Delivery, node) : NULL;
 
         TRACE_HOP();
         while (node) {
@@ -45,10 +46,33 @@ static void peer_take_mail(Peer *peer)
                 if (!output->unreleased)
                         output->unreleased = delivery;
         }
+        return first;
 }
 
-/* Takes the first delivery off the remainder; accounts for it. */
-static Message *peer_pop(Peer *peer)
+/* What has left a queue, to be accounted for at once. */
+typedef struct PeerQueued {
+        uint64_t n_messages;
+        uint64_t bytes; /* as charged */
+        uint64_t n_fds;
+} PeerQueued;
+
+static void peer_count(PeerQueued *queued, const Message *message)
+{
+        queued->n_messages++;
+        queued->bytes += message_charge(message);
+        queued->n_fds += message->n_fds;
+}
+
+static void peer_discharge(Peer *peer, const PeerQueued *queued)
+{
+        if (queued->n_messages > 0)
+                counter_subtract(&peer->endpoint.queued_bytes, queued->bytes);
+        if (queued->n_fds > 0)
+                counter_subtract(&peer->endpoint.queued_fds, queued->n_fds);
+}
+
+/* Takes the first delivery off the remainder and counts it in *gone. */
+static Message *peer_pop(Peer *peer, PeerQueued *gone)
 {
         struct PeerOutput *output = &peer->output;
         Delivery *delivery = output->first;
@@ -60,9 +84,7 @@ static Message *peer_pop(Peer *peer)
                 output->unreleased = output->first;
         if (!next)
                 output->last = NULL;
-        counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
-        if (message->n_fds > 0)
-                counter_subtract(&peer->endpoint.queued_fds, message->n_fds);
+        peer_count(gone, message);
         return message;
 }
 
@@ -70,16 +92,20 @@ static Message *peer_pop(Peer *peer)
 static void peer_abandon(Shard *shard, Peer *peer)
 {
         struct PeerOutput *output = &peer->output;
+        PeerQueued gone = {0};
 
         TRACE_WINDOW(TRACE_EXEMPT);
         while (output->first)
-                message_unref(&shard->thread.pool, peer_pop(peer), 1);
+                message_unref(&shard->thread.pool, peer_pop(peer, &gone), 1);
+        peer_discharge(peer, &gone);
+        peer_end_stall(shard, peer);
         endpoint_unref(&peer->endpoint, &shard->thread.pool);
 }
 
 /* The socket takes nothing more: output is over, input runs to its end and finds that out. */
 static void peer_fail_output(Shard *shard, Peer *peer)
 {
+        PeerQueued gone = {0};
         MailNode *node;
 
         TRACE_WINDOW(TRACE_EXEMPT);
@@ -89,11 +115,10 @@ static void peer_fail_output(Shard *shard, Peer *peer)
                 Message *message = delivery->message;
 
                 node = node->next;
-                counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
-                if (message->n_fds > 0)
-                        counter_subtract(&peer->endpoint.queued_fds, message->n_fds);
+                peer_count(&gone, message);
                 message_unref(&shard->thread.pool, message, 1);
         }
+        peer_discharge(peer, &gone);
         shutdown(peer->fd, SHUT_RDWR);
         /* Its home may be waiting for room in its account: it has to read on, to the end. */
         switch_set(&peer->output_dead);
@@ -251,6 +276,7 @@ void peer_flush(Shard *shard, Peer *peer)
         }
         STAGE_STOP(OUTPUT_TAKEN, peer->endpoint.id);
         if (peer_fds_must_wait(peer)) {
+                peer_begin_stall(shard, peer);
                 peer_park(shard, peer);
                 return;
         }
@@ -274,18 +300,36 @@ void peer_flush(Shard *shard, Peer *peer)
 static void peer_consume(Shard *shard, Peer *peer, size_t n)
 {
         struct PeerOutput *output = &peer->output;
+        PeerQueued sent = {0};
 
         TRACE_HOP();
         output->in_flight -= n;
         n += output->offset;
         while (output->first && n >= output->first->message->size) {
-                Message *message = peer_pop(peer);
+                Message *message = peer_pop(peer, &sent);
 
                 n -= message->size;
-                tally_add(&peer->endpoint.n_sent, 1);
-                message_unref(&shard->thread.pool, message, 1);
+                releases_add(&shard->releases, &shard->thread.pool, message);
         }
         output->offset = n;
+        tally_add(&peer->endpoint.n_sent, sent.n_messages);
+        peer_discharge(peer, &sent);
+}
+
+/* Not more than WAITING_BYTES in one waiting send: its progress is not seen before its end. */
+static unsigned peer_trim(struct PeerOutput *output, struct iovec *iovecs, unsigned n)
+{
+        size_t size = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+                if (size + iovecs[i].iov_len > WAITING_BYTES) {
+                        iovecs[i].iov_len = WAITING_BYTES - size;
+                        n = iovecs[i].iov_len > 0 ? i + 1 : i;
+                }
+                size += iovecs[i].iov_len;
+        }
+        output->in_flight = size;
+        return n;
 }
 
 /* The socket is full: pin nothing, and wait for room. From here on senders see that their messages
@@ -310,6 +354,8 @@ static void peer_send_waiting(Shard *shard, Peer *peer)
         }
         n = peer_fill(peer, output->waiting, WAITING_IOVECS);
         ASSERT(n > 0); /* it was committed when it was tried */
+        n = peer_trim(output, output->waiting, n);
+        peer_begin_stall(shard, peer);
         peer_send(shard, peer, IO_SEND_ALL, output->waiting, n);
 }
 
@@ -325,7 +371,8 @@ void peer_handle_sent(Shard *shard, Peer *peer)
                 peer_abandon(shard, peer);
                 return;
         }
-        if (result == -ETOOMANYREFS) {
+        if (result == -ETOOMANYREFS) { /* not its fault: it has read what came before */
+                peer_end_stall(shard, peer);
                 peer_park(shard, peer);
                 return;
         }
@@ -335,6 +382,7 @@ void peer_handle_sent(Shard *shard, Peer *peer)
         }
         if (result > 0) {
                 output->retry_ns = 0;
+                peer_end_stall(shard, peer);
                 peer_consume(shard, peer, (size_t)result);
         }
         if (!tried)

@@ -19,14 +19,14 @@ enum {
 
 struct PeerHeld {
         PeerHeld *next;
-        IoBuffer *buffer; /* one reference; NULL: the bytes are in `copy` */
+        IoBuffer *buffer; /* one reference; NULL: the bytes were copied */
         const uint8_t *data;
         size_t size;
         size_t copy_size;
         uint8_t copy[];
 };
 
-void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
+static PeerHeld *peer_new_held(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
 {
         struct PeerInput *input = &peer->input;
         /* The gate's bytes do not stay; and a pause that may be long must not pin a buffer that
@@ -38,7 +38,7 @@ void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
 
         if (!held) {
                 peer_close(peer);
-                return;
+                return NULL;
         }
         *held = (PeerHeld){
                 .buffer = copy ? NULL : buffer, .data = data, .size = size, .copy_size = copy_size};
@@ -48,6 +48,16 @@ void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
                 memcpy(held->copy, data, size);
                 held->data = held->copy;
         }
+        return held;
+}
+
+void peer_hold(Peer *peer, const uint8_t *data, size_t size, IoBuffer *buffer)
+{
+        struct PeerInput *input = &peer->input;
+        PeerHeld *held = peer_new_held(peer, data, size, buffer);
+
+        if (!held)
+                return;
         if (input->held_last)
                 input->held_last->next = held;
         else
@@ -76,6 +86,29 @@ static void peer_free_held(Peer *peer, PeerHeld *held)
         if (held->buffer)
                 io_buffer_unref(held->buffer);
         pool_free(&peer->input.shard->thread.pool, held, sizeof(*held) + held->copy_size);
+}
+
+/* What is left of it waits on, before the others. Copied, if it still lies in a receive buffer: at
+ * a pause that may be long. */
+static void peer_put_back(Peer *peer, PeerHeld *held, size_t parsed)
+{
+        struct PeerInput *input = &peer->input;
+
+        held->data += parsed;
+        held->size -= parsed;
+        if (held->buffer && (input->pauses & ~(uint32_t)PEER_PAUSE_BUDGET)) {
+                PeerHeld *copy = peer_new_held(peer, held->data, held->size, held->buffer);
+
+                peer_free_held(peer, held);
+                if (!copy)
+                        return;
+                held = copy;
+        }
+        held->next = input->held_first;
+        input->held_first = held;
+        if (!held->next)
+                input->held_last = held;
+        input->n_held++;
 }
 
 void peer_drop_input(Peer *peer)
@@ -144,19 +177,12 @@ void peer_continue(Peer *peer, uint32_t pause_over)
         if (STAGE_MUTANT(END_INPUT) && switch_is_on(&peer->output_dead))
                 peer_close(peer);
         while (!input->pauses && !input->closing && (held = peer_take_held(input))) {
-                /* Parsing may pause again and hold the rest: that goes in front of the others. */
-                PeerHeld *others = input->held_first, *others_last = input->held_last;
+                size_t parsed = peer_parse(peer, held->data, held->size, held->buffer);
 
-                input->held_first = NULL;
-                input->held_last = NULL;
-                peer_parse(peer, held->data, held->size, held->buffer);
-                peer_free_held(peer, held);
-                if (input->held_last)
-                        input->held_last->next = others;
+                if (parsed < held->size && !input->closing)
+                        peer_put_back(peer, held, parsed);
                 else
-                        input->held_first = others;
-                if (others)
-                        input->held_last = others_last;
+                        peer_free_held(peer, held);
         }
         if (input->left)
                 return;
@@ -182,18 +208,21 @@ void peer_hang_up(Peer *peer)
                 list_push_back(&input->shard->over_budget, &input->budget_node);
 }
 
-/* A byte budget per peer and turn, or one flooder keeps the others waiting. */
-static void peer_charge_budget(Peer *peer, size_t size)
+/* A peer has a share of each turn, or one flooder keeps the others waiting. */
+void peer_spend(Peer *peer, size_t n_bytes, unsigned n_messages)
 {
         struct PeerInput *input = &peer->input;
         Shard *shard = input->shard;
 
         if (input->budget_turn != shard->turn) {
                 input->budget_turn = shard->turn;
-                input->budget_used = 0;
+                input->bytes_spent = 0;
+                input->messages_spent = 0;
         }
-        input->budget_used += size;
-        if (input->budget_used < SHARD_PEER_BUDGET || (input->pauses & PEER_PAUSE_BUDGET))
+        input->bytes_spent += n_bytes;
+        input->messages_spent += n_messages;
+        if (input->closing || (input->pauses & PEER_PAUSE_BUDGET) ||
+            (input->bytes_spent < SHARD_PEER_BYTES && input->messages_spent < SHARD_PEER_MESSAGES))
                 return;
         input->pauses |= PEER_PAUSE_BUDGET;
         list_push_back(&shard->over_budget, &input->budget_node);
@@ -210,9 +239,13 @@ static void peer_take_bytes(Peer *peer, const IoReceived *received)
         } else if (input->pauses || input->held_first) {
                 peer_hold(peer, received->data, received->size, received->buffer);
         } else {
-                peer_parse(peer, received->data, received->size, received->buffer);
+                size_t parsed = peer_parse(peer, received->data, received->size, received->buffer);
+
+                if (parsed < received->size && !input->closing)
+                        peer_hold(peer, received->data + parsed, received->size - parsed,
+                                  received->buffer);
         }
-        peer_charge_budget(peer, received->size);
+        peer_spend(peer, received->size, 0);
 }
 
 void peer_receive(Peer *peer, IoReceived *received)

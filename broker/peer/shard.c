@@ -55,6 +55,23 @@ void shard_handle_sent(Shard *shard)
                 shard->n_sends_open--;
                 peer_handle_sent(shard, peer);
         }
+        releases_drop(&shard->releases, &shard->thread.pool);
+}
+
+void shard_continue_peers(Shard *shard)
+{
+        const uint64_t first_batch = shard->n_batches;
+        List resting;
+        ListNode *node;
+
+        list_init(&resting);
+        list_move_all(&resting, &shard->over_budget);
+        while (shard->n_batches == first_batch && (node = list_take_first(&resting)))
+                peer_continue(CONTAINER_OF(node, Peer, input.budget_node), PEER_PAUSE_BUDGET);
+        while ((node = list_last(&resting))) {
+                list_remove(node);
+                list_push_front(&shard->over_budget, node);
+        }
 }
 
 void shard_submit(Shard *shard)

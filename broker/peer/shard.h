@@ -11,6 +11,7 @@
 
 #include "broker/base/timers.h"
 #include "broker/io/io.h"
+#include "broker/message/releases.h"
 #include "broker/router/router.h"
 
 typedef struct Peer Peer;
@@ -19,8 +20,9 @@ typedef struct Shard Shard;
 enum {
         SHARD_BATCH_MESSAGES = 64,      /* flush after so many messages */
         SHARD_BATCH_BYTES = 256 * 1024, /* or bytes */
-        SHARD_PEER_BUDGET = 256 * 1024, /* bytes of one peer's input per turn */
-        SHARD_IOVECS = 4096,            /* scratch for one submission */
+        SHARD_PEER_BYTES = 256 * 1024,  /* of one peer's input per turn */
+        SHARD_PEER_MESSAGES = SHARD_BATCH_MESSAGES,
+        SHARD_IOVECS = 4096, /* scratch for one submission */
 };
 
 typedef struct ShardHandlers {
@@ -54,10 +56,12 @@ struct Shard {
         unsigned n_since_quiescent;
         struct iovec iovecs[SHARD_IOVECS]; /* of sends queued since the last submission */
         unsigned n_iovecs;
+        Releases releases;      /* of messages sent; empty outside shard_handle_sent() */
         unsigned n_sends_open;  /* sends whose completion has not been handled */
         unsigned n_parked;      /* duties that wait for a retry timer of this shard */
         Tally n_flushes;        /* sendmsg requests made */
         Tally n_closed_invalid; /* connections ended for what they sent */
+        Tally n_closed_stalled; /* and for what they did not read */
 };
 
 /* Initialises all but `io`, which the worker makes on its own thread. 0 or -errno. */
@@ -67,6 +71,11 @@ void shard_deinit(Shard *shard);
 /* Sends what every endpoint on the duty list is owed, each in one sendmsg, and hands the sends to
  * the kernel. Duties that come back meanwhile stay for the next time. */
 void shard_flush(Shard *shard);
+
+/* Goes on with peers whose input rested because their share of a turn was used up, or that end
+ * without a receive under way. After a batch the rest wait for the next turn: what a peer sends
+ * that is hardly ever heard has at most a batch of theirs before it. */
+void shard_continue_peers(Shard *shard);
 
 /* Hands queued sends to the kernel; the scratch vectors are free again. */
 void shard_submit(Shard *shard);

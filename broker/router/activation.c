@@ -117,10 +117,9 @@ void activation_fail(RouterThread *thread, Name *name, const char *error_name, T
                         Message *error = busmessage_error(thread, owed->caller, owed->serial,
                                                           error_name, text);
 
-                        if (error) {
-                                step_deliver(thread, owed->caller, error, NULL, STEP_PLAIN);
+                        if (error && !step_is_pushed(step_deliver(thread, owed->caller, error, NULL,
+                                                                  STEP_PLAIN)))
                                 message_unref(&thread->pool, error, 1);
-                        }
                 }
                 if (owed)
                         replies_unref(&thread->pool, owed);

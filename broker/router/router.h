@@ -29,6 +29,9 @@ typedef struct RouterLimits { /* the reference's <limit> names */
         uint64_t max_replies_per_connection;
         uint64_t auth_timeout_ms;
         uint64_t pending_fd_timeout_ms;
+        /* Not the reference's: of receivers that do not read; 0: never. */
+        uint64_t stall_forgive_ms;
+        uint64_t stall_close_ms;
 } RouterLimits;
 
 /* Everything that a reload replaces in one step; loaded once per message. Immutable. */

@@ -16,6 +16,19 @@ static void *routerthread_map(size_t size)
         return area == MAP_FAILED ? NULL : area;
 }
 
+static void routerthread_unmap(RouterThread *thread)
+{
+        if (thread->stamps)
+                munmap(thread->stamps, ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
+        if (thread->targets)
+                munmap(thread->targets, ROUTER_SLOTS_MAX * sizeof(Endpoint *));
+        if (thread->sorted)
+                munmap(thread->sorted, ROUTER_SLOTS_MAX * sizeof(Endpoint *));
+        thread->stamps = NULL;
+        thread->targets = NULL;
+        thread->sorted = NULL;
+}
+
 int routerthread_init(RouterThread *thread, Router *router, unsigned index)
 {
         memset(thread, 0, sizeof(*thread));
@@ -24,12 +37,10 @@ int routerthread_init(RouterThread *thread, Router *router, unsigned index)
         router_load_root(thread);
         list_init(&thread->delivered);
         thread->stamps = routerthread_map(ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
-        if (!thread->stamps)
-                return -ENOMEM;
         thread->targets = routerthread_map(ROUTER_SLOTS_MAX * sizeof(Endpoint *));
-        if (!thread->targets) {
-                munmap(thread->stamps, ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
-                thread->stamps = NULL;
+        thread->sorted = routerthread_map(ROUTER_SLOTS_MAX * sizeof(Endpoint *));
+        if (!thread->stamps || !thread->targets || !thread->sorted) {
+                routerthread_unmap(thread);
                 return -ENOMEM;
         }
         pool_init(&thread->pool);
@@ -40,10 +51,7 @@ int routerthread_init(RouterThread *thread, Router *router, unsigned index)
 void routerthread_deinit(RouterThread *thread)
 {
         ASSERT(!thread->duties_first);
-        if (thread->stamps)
-                munmap(thread->stamps, ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
-        if (thread->targets)
-                munmap(thread->targets, ROUTER_SLOTS_MAX * sizeof(Endpoint *));
+        routerthread_unmap(thread);
         pool_deinit(&thread->pool);
 }
 
@@ -81,6 +89,23 @@ void routerthread_place_duty(RouterThread *thread, Endpoint *endpoint)
         endpoint->duty_node.next = thread->handed[endpoint->home];
         thread->handed[endpoint->home] = &endpoint->duty_node;
         thread->has_handed = true;
+}
+
+void routerthread_sort_targets(RouterThread *thread)
+{
+        unsigned ends[ROUTER_WORKERS_MAX + 1] = {0};
+        Endpoint **sorted = thread->sorted;
+
+        for (unsigned i = 0; i < thread->n_targets; i++)
+                ends[thread->targets[i]->home + 1]++;
+        if (ends[thread->targets[0]->home + 1] == thread->n_targets)
+                return;
+        for (unsigned home = 0; home < ROUTER_WORKERS_MAX; home++)
+                ends[home + 1] += ends[home];
+        for (unsigned i = 0; i < thread->n_targets; i++)
+                sorted[ends[thread->targets[i]->home]++] = thread->targets[i];
+        thread->sorted = thread->targets;
+        thread->targets = sorted;
 }
 
 void routerthread_add_collect(RouterThread *thread, Endpoint *callee)

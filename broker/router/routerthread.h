@@ -35,6 +35,7 @@ struct RouterThread {
         uint32_t *stamps; /* by endpoint slot: the stamp of the look-up that found it */
         uint32_t stamp;
         Endpoint **targets;
+        Endpoint **sorted; /* where routerthread_sort_targets() puts them */
         unsigned n_targets;
         /* Statistics. */
         Tally n_routed; /* messages routed */
@@ -51,6 +52,11 @@ void routerthread_add_duty(RouterThread *thread, Endpoint *endpoint);
 /* A duty that a push has just brought (with a reference): this thread's, or collected for the
  * receiver's own worker when this thread has no ring or the step has very many receivers. */
 void routerthread_place_duty(RouterThread *thread, Endpoint *endpoint);
+
+/* Orders the targets by the workers that flush them, which then write to cache lines of their own:
+ * the places of one message in many mailboxes lie side by side. Keeps the order among those of one
+ * worker. */
+void routerthread_sort_targets(RouterThread *thread);
 
 /* All duties, oldest first, linked by Endpoint.duty_node, with their references. */
 StackNode *routerthread_take_duties(RouterThread *thread);

@@ -150,8 +150,8 @@ static bool send_must_own(const RouterThread *thread, const Endpoint *to, const 
                                     counter_read(&thread->router->n_capturing) > 0);
 }
 
-/* One attempt. *message is made once and kept; *ret_again: the owner changed between look-up and
- * push, and nobody has answered the call meanwhile. */
+/* One attempt. *message is made once and kept until it is pushed; *ret_again: the owner changed
+ * between look-up and push, and nobody has answered the call meanwhile. */
 static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming *incoming,
                                Message **message, bool *ret_again)
 {
@@ -188,6 +188,8 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         STAGE_STOP(SEND_RECORDED, sender->id);
         push = send_push(thread, sender, &route, *message, incoming);
         STAGE_STOP(SEND_PUSHED, sender->id);
+        if (step_is_pushed(push))
+                *message = NULL; /* its reference is the receiver's */
         if (STAGE_MUTANT(RECORD_AFTER_PUSH) && send_expects_reply(header))
                 return send_expect_reply(thread, sender, route.to, header, &owed);
         if (push == MAILBOX_EPOCH_PASSED)

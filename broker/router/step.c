@@ -82,7 +82,9 @@ static void step_adopt(Step *step, Message *message)
 void step_push(Step *step, Endpoint *to, Message *message, StepPush how)
 {
         step_adopt(step, message);
-        step_deliver(step->thread, to, message, NULL, how);
+        message_ref(message, 1);
+        if (!step_is_pushed(step_deliver(step->thread, to, message, NULL, how)))
+                message_give_back_refs(message, 1);
 }
 
 void step_parse_own(const Message *message, Header *ret_header, const uint8_t **ret_body)
@@ -102,6 +104,16 @@ unsigned step_push_targets(Step *step, Message *message)
         const RouterLimits *limits = &thread->root->limits;
         unsigned n = 0;
 
+        if (thread->n_targets == 0)
+                return 0;
+        /* Each one's own worker flushes, from the first on: those that this one began with would
+         * stay with it as long as they are busy, and come to be more with every step. */
+        if (thread->n_targets > ROUTER_DUTIES_MAX) {
+                thread->n_step_duties = ROUTER_DUTIES_MAX;
+                routerthread_sort_targets(thread);
+        }
+        step_adopt(step, message);
+        message_ref(message, thread->n_targets);
         for (unsigned i = 0; i < thread->n_targets; i++) {
                 Endpoint *to = thread->targets[i];
 
@@ -111,10 +123,12 @@ unsigned step_push_targets(Step *step, Message *message)
                         tally_add(&thread->n_dropped, 1);
                         continue;
                 }
-                step_push(step, to, message, STEP_PLAIN);
+                if (step_is_pushed(step_deliver(thread, to, message, NULL, STEP_PLAIN)))
+                        n++;
                 STAGE_STOP(STEP_PUSHED, to->id);
-                n++;
         }
+        if (n < thread->n_targets)
+                message_give_back_refs(message, thread->n_targets - n);
         return n;
 }
 

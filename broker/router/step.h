@@ -49,11 +49,17 @@ void step_end(Step *step);
 bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits);
 
 /*
- * One message into one mailbox, with all the accounts: MAILBOX_REFUSED, MAILBOX_EPOCH_PASSED and
- * MAILBOX_NO_MEMORY leave no trace. `epoch` NULL: whatever the epoch is.
+ * One message into one mailbox, with all the accounts, and with one of the caller's references;
+ * MAILBOX_REFUSED, MAILBOX_EPOCH_PASSED and MAILBOX_NO_MEMORY leave no trace. `epoch` NULL:
+ * whatever the epoch is.
  */
 MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
                          const uint32_t *epoch, StepPush how);
+
+static inline bool step_is_pushed(MailboxPush push)
+{
+        return push == MAILBOX_PUSHED || push == MAILBOX_PUSHED_DUTY;
+}
 
 /* Parses one of the bus's own messages again, for matching. */
 void step_parse_own(const Message *message, Header *ret_header, const uint8_t **ret_body);

@@ -7,13 +7,13 @@
 #include "broker/base/stage.h"
 
 /*
- * Word: bits 0-1 state, bits 2-44 node address / 32, bits 45-63 epoch. User addresses have 47 bits
+ * Word: bits 0-1 state, bits 2-45 node address / 16, bits 46-63 epoch. User addresses have 47 bits
  * on x86-64 and, without asking for more, 48 on AArch64.
  */
 enum { STATE_EMPTY = 0, STATE_BUSY = 1, STATE_LIST = 2, STATE_CLOSED = 3 };
 
 #define STATE_MASK UINT64_C(3)
-#define EPOCH_SHIFT 45
+#define EPOCH_SHIFT 46
 #define NODE_MASK ((UINT64_C(1) << EPOCH_SHIFT) - 4)
 #define EPOCH_ONE (UINT64_C(1) << EPOCH_SHIFT)
 #define EPOCH_MASK (~(EPOCH_ONE - 1))
@@ -28,7 +28,7 @@ static uint64_t mailbox_pack_node(const MailNode *node)
 
 static MailNode *mailbox_unpack_node(uint64_t word)
 {
-        return (MailNode *)(uintptr_t)((word & NODE_MASK) >> 2 << 5);
+        return (MailNode *)(uintptr_t)((word & NODE_MASK) * (MAILBOX_NODE_ALIGNMENT / 4));
 }
 
 void mailbox_init(Mailbox *mailbox)

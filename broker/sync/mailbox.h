@@ -24,8 +24,8 @@
  * The name epoch (rule R3) counts how often the owner lost a name. A sender by well-known name
  * remembers the epoch it saw before it re-checked the name's owner, and pushes only if it still
  * holds: so no message addressed to a name follows its NameLost. It is also raised everywhere when
- * somebody begins to eavesdrop, so that no unicast is pushed that has not seen that. 19 bits: to be
- * fooled, a sender would have to stall between two instructions for exactly 2^19 losses of the same
+ * somebody begins to eavesdrop, so that no unicast is pushed that has not seen that. 18 bits: to be
+ * fooled, a sender would have to stall between two instructions for exactly 2^18 losses of the same
  * connection.
  */
 
@@ -33,7 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MAILBOX_NODE_ALIGNMENT = 32 };
+enum { MAILBOX_NODE_ALIGNMENT = 16 }; /* as small as the word's bits allow: many share a line */
 
 typedef struct MailNode MailNode;
 struct MailNode {

@@ -29,18 +29,24 @@ static inline void stack_init(Stack *stack)
         atomic_store_explicit(&stack->top, NULL, memory_order_relaxed);
 }
 
-/* Any thread. Returns true when the stack was empty before: the taker may need a wake-up. */
-static inline bool stack_push(Stack *stack, StackNode *node)
+/* Any thread: a chain, `first` to `last` by `next`, as if pushed from its end to its beginning. */
+static inline bool stack_push_chain(Stack *stack, StackNode *first, StackNode *last)
 {
         /* Pairs with: nothing; only a guess for the CAS. */
         StackNode *top = atomic_load_explicit(&stack->top, memory_order_relaxed);
 
         do {
-                node->next = top;
-                /* Pairs with: stack_take()'s acquire: the node's contents come with it. */
+                last->next = top;
+                /* Pairs with: stack_take()'s acquire: the nodes' contents come with it. */
         } while (!atomic_compare_exchange_weak_explicit(
-                &stack->top, &top, node, memory_order_release, memory_order_relaxed));
+                &stack->top, &top, first, memory_order_release, memory_order_relaxed));
         return top == NULL;
+}
+
+/* Any thread. Returns true when the stack was empty before: the taker may need a wake-up. */
+static inline bool stack_push(Stack *stack, StackNode *node)
+{
+        return stack_push_chain(stack, node, node);
 }
 
 /* The owner: takes everything, newest first, linked by `next`; NULL when empty. */

@@ -23,6 +23,13 @@ static inline void switch_set(Switch *sw)
         atomic_exchange_explicit(&sw->on, 1, memory_order_seq_cst);
 }
 
+/* Turns it on; true for the one caller that found it off. */
+static inline bool switch_claim(Switch *sw)
+{
+        /* Pairs with: nothing; that there is one winner is all. */
+        return atomic_exchange_explicit(&sw->on, 1, memory_order_relaxed) == 0;
+}
+
 /* Turns it off; true for the one caller that found it on. */
 static inline bool switch_clear(Switch *sw)
 {

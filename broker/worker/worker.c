@@ -6,19 +6,6 @@
 #include "broker/base/trace.h"
 #include "broker/worker/worker_private.h"
 
-/* Peers whose input rested because their share of the last turn was used up, or that end without a
- * receive under way. */
-static void worker_continue_peers(Worker *worker)
-{
-        List resting;
-        ListNode *node;
-
-        list_init(&resting);
-        list_move_all(&resting, &worker->shard.over_budget);
-        while ((node = list_take_first(&resting)))
-                peer_continue(CONTAINER_OF(node, Peer, input.budget_node), PEER_PAUSE_BUDGET);
-}
-
 /* Endpoints whose next message was not committed: whoever pushes it holds the turn until it is. */
 static void worker_retry_uncommitted(Worker *worker)
 {
@@ -140,7 +127,7 @@ void worker_loop(Worker *worker)
                 if (UNLIKELY(switch_is_on(&worker->stopping)))
                         worker_close_all(worker);
                 shard_handle_sent(shard);          /* what has been sent? */
-                worker_continue_peers(worker);     /* who may go on? */
+                shard_continue_peers(shard);       /* who may go on? */
                 worker_handle_completions(worker); /* bytes, messages, routes, mailboxes */
                 timers_fire(&shard->timers, shard->now_ns, shard);
                 STAGE_STOP(INBOX, worker->options.index);

@@ -48,6 +48,7 @@ typedef struct WorkerCounters { /* a snapshot */
         uint64_t flushes;    /* sendmsg requests */
         uint64_t dropped;    /* messages to receivers over their limit */
         uint64_t closed_invalid;
+        uint64_t closed_stalled;
         uint64_t kernel_entries;
         uint64_t sends;
         uint64_t receives;

@@ -25,12 +25,11 @@ uint64_t worker_load(Worker *worker)
 
 void worker_post_duties(Worker *worker, StackNode *chain)
 {
-        while (chain) {
-                StackNode *next = chain->next;
+        StackNode *last = chain;
 
-                stack_push(&worker->duties, chain);
-                chain = next;
-        }
+        while (last->next)
+                last = last->next;
+        stack_push_chain(&worker->duties, chain, last);
         wake_up(&worker->wake);
 }
 

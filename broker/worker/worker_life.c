@@ -155,6 +155,7 @@ void worker_read_counters(Worker *worker, WorkerCounters *ret_counters)
                                  .flushes = tally_read(&worker->shard.n_flushes),
                                  .dropped = tally_read(&thread->n_dropped),
                                  .closed_invalid = tally_read(&worker->shard.n_closed_invalid),
+                                 .closed_stalled = tally_read(&worker->shard.n_closed_stalled),
                                  .kernel_entries = tally_read(&worker->io_counters[0]),
                                  .sends = tally_read(&worker->io_counters[1]),
                                  .receives = tally_read(&worker->io_counters[2]),

@@ -6,19 +6,9 @@ if(NOT TARGET ringbus)
   return()
 endif()
 
-# Only the sources with such places are compiled again; linked first, they take the place of their
-# twins in the libraries.
-file(GLOB candidates CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/broker/*/*.c")
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${candidates})
-foreach(source IN LISTS candidates)
-  file(STRINGS "${source}" places REGEX "STAGE_[A-Z_]+\\(")
-  if(places)
-    list(APPEND staged "${source}")
-  endif()
-endforeach()
-add_executable(ringbus-staged staged_daemon.c ${staged}
-  "${CMAKE_SOURCE_DIR}/broker/bus.c"
-  "${CMAKE_SOURCE_DIR}/broker/bus_workers.c" "${CMAKE_SOURCE_DIR}/broker/main.c")
+include(RingbusDaemonSources)
+ringbus_daemon_sources(staged "STAGE_[A-Z_]+\\(")
+add_executable(ringbus-staged staged_daemon.c ${staged})
 target_compile_definitions(ringbus-staged PRIVATE
   RINGBUS_STAGED RINGBUS_VERSION="${PROJECT_VERSION}")
 target_link_libraries(ringbus-staged PRIVATE

@@ -106,10 +106,10 @@ static void bus_limit_fds(void)
                 _exit(126);
 }
 
-static void bus_exec(const Bus *bus, const char *daemon, int address_fd)
+static void bus_exec(const Bus *bus, const char *daemon, int address_fd, const char *const *further)
 {
         char log[160], config[200], print[32], io[BUS_OPTION_MAX], workers[BUS_OPTION_MAX];
-        const char *arguments[8] = {daemon, config, print, "--nofork", NULL};
+        const char *arguments[12] = {daemon, config, print, "--nofork", NULL};
         size_t n = 4;
         int log_fd;
 
@@ -125,6 +125,8 @@ static void bus_exec(const Bus *bus, const char *daemon, int address_fd)
                 arguments[n++] = io;
         if (bus->is_ringbus && bus_option(workers, "workers", "RINGBUS_TEST_WORKERS"))
                 arguments[n++] = workers;
+        for (int i = 0; bus->is_ringbus && further && further[i] && i < 4; i++)
+                arguments[n++] = further[i];
         fcntl(address_fd, F_SETFD, 0);
         execv(daemon, (char *const *)(uintptr_t)arguments);
         dprintf(STDERR_FILENO, "cannot run %s: %s\n", daemon, strerror(errno));
@@ -210,7 +212,7 @@ int bus_start(Bus *bus, const BusOptions *options)
         }
         bus->pid = fork();
         if (bus->pid == 0)
-                bus_exec(bus, daemon, pipe_fds[1]);
+                bus_exec(bus, daemon, pipe_fds[1], options ? options->arguments : NULL);
         close(pipe_fds[1]);
         r = bus->pid < 0 ? -1 : bus_read_address(bus, pipe_fds[0]);
         close(pipe_fds[0]);

@@ -20,6 +20,8 @@ typedef struct BusOptions {
         const char *daemon; /* instead of $RINGBUS_DAEMON, or NULL */
         const char *config; /* further elements of the configuration (<limit>, <policy>), or NULL */
         bool for_everybody; /* type system, every user may connect, also through the directory */
+        const char *const
+                *arguments; /* further ones if it is ringbus, at most 4, NULL at the end */
 } BusOptions;
 
 typedef struct Bus {

@@ -185,13 +185,8 @@ static void peer_fixture_drain_inbox(PeerFixture *fixture, unsigned index)
 static void peer_fixture_continue(Shard *shard)
 {
         StackNode *node = shard->uncommitted, *next;
-        ListNode *peer;
-        List resting;
 
-        list_init(&resting);
-        list_move_all(&resting, &shard->over_budget);
-        while ((peer = list_take_first(&resting)))
-                peer_continue(CONTAINER_OF(peer, Peer, input.budget_node), PEER_PAUSE_BUDGET);
+        shard_continue_peers(shard);
         shard->uncommitted = NULL;
         for (; node; node = next) {
                 next = node->next;

@@ -10,7 +10,7 @@
 #include "broker/sync/mailbox.h"
 #include "tests/unit/death.h"
 
-enum { EPOCHS = 1 << 19, N_NODES = 8 };
+enum { EPOCHS = 1 << 18, N_NODES = 8 };
 
 typedef enum Start { START_EMPTY, START_BUSY, START_LIST, START_CLOSED, N_STARTS } Start;
 
@@ -246,7 +246,7 @@ static void push_a_misaligned_node(void)
 {
         static char memory[128] __attribute__((aligned(64)));
         /* The compiler must not see that the address is wrong. */
-        volatile uintptr_t address = (uintptr_t)memory + 16;
+        volatile uintptr_t address = (uintptr_t)memory + MAILBOX_NODE_ALIGNMENT / 2;
         Mailbox mailbox;
 
         mailbox_init(&mailbox);

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "broker/base/alloc.h"
 #include "broker/message/account.h"
+#include "broker/message/releases.h"
 #include "tests/unit/router_fixture.h"
 
 /* A signal to :1.9 with a body of one byte array of `size`. */
@@ -149,7 +151,7 @@ static void test_message_fds_are_taken_given_back_and_closed(void **state)
         parcel_deinit(&parcel, a);
 }
 
-/* Places come from the block, then from chunks; each is one reference, and one charge for all. */
+/* Places come from the block, then from chunks; each is pushed with a reference of the pusher's. */
 static void test_message_many_deliveries_are_distinct(void **state)
 {
         enum { MANY = 1000 };
@@ -158,6 +160,8 @@ static void test_message_many_deliveries_are_distinct(void **state)
         Message *message = message_new_own(pool, 64, 3);
         Delivery *places[MANY];
 
+        message_ref(message, MANY + 10);
+        message_give_back_refs(message, 10);
         for (int i = 0; i < MANY; i++) {
                 places[i] = message_add_delivery(pool, message);
                 assert_non_null(places[i]);
@@ -171,6 +175,45 @@ static void test_message_many_deliveries_are_distinct(void **state)
         message_unref(pool, message, 1);
 }
 
+/* References are dropped when they are, each message freed once, however many share a slot; those
+ * of a message for one receiver at once. */
+static void test_releases_drop_each_message_once(void **state)
+{
+        enum { MESSAGES = 3 * RELEASES_SLOTS, ROUNDS = 5 };
+        Actor *a = actor_join(*state, 0);
+        Pool *pool = &a->thread->pool;
+        Message *messages[MESSAGES], *alone = message_new_own(pool, 64, 1);
+        Releases *releases = alloc_zeroed(1, sizeof(*releases));
+
+        for (int i = 0; i < MESSAGES; i++) {
+                messages[i] = message_new_own(pool, 64, 1);
+                message_join_step(messages[i], messages[i]);
+                message_ref(messages[i], ROUNDS);
+        }
+        message_ref(alone, 1);
+        releases_add(releases, pool, alone);
+        assert_true(refcount_is_single(&alone->references));
+        for (int round = 0; round < ROUNDS; round++)
+                for (int i = 0; i < MESSAGES; i++)
+                        releases_add(releases, pool, messages[i]);
+        releases_drop(releases, pool);
+        assert_int_equal(releases->n_used, 0);
+        for (int i = 0; i < MESSAGES; i++) {
+                assert_true(refcount_is_single(&messages[i]->references));
+                message_unref(pool, messages[i], 1);
+        }
+        /* One after the other: kept until the end, dropped once. */
+        message_join_step(alone, alone);
+        message_ref(alone, 2);
+        releases_add(releases, pool, alone);
+        releases_add(releases, pool, alone);
+        assert_false(refcount_is_single(&alone->references));
+        releases_drop(releases, pool);
+        assert_true(refcount_is_single(&alone->references));
+        message_unref(pool, alone, 1);
+        alloc_free(releases);
+}
+
 static void test_message_undone_delivery_is_used_again(void **state)
 {
         Actor *a = actor_join(*state, 0);
@@ -182,7 +225,7 @@ static void test_message_undone_delivery_is_used_again(void **state)
         second = message_add_delivery(pool, message);
         assert_ptr_equal(first, second);
         assert_ptr_not_equal(message_add_delivery(pool, message), second); /* in a chunk */
-        message_unref(pool, message, 3);
+        message_unref(pool, message, 1);
 }
 
 static void test_message_commit_word_is_shared_by_a_step(void **state)
@@ -267,6 +310,7 @@ int main(void)
                 ROUTER_TEST(test_message_relay_of_passing_bytes_is_copied),
                 ROUTER_TEST(test_message_fds_are_taken_given_back_and_closed),
                 ROUTER_TEST(test_message_many_deliveries_are_distinct),
+                ROUTER_TEST(test_releases_drop_each_message_once),
                 ROUTER_TEST(test_message_undone_delivery_is_used_again),
                 ROUTER_TEST(test_message_commit_word_is_shared_by_a_step),
                 ROUTER_TEST(test_account_resumes_once_when_it_falls_below),

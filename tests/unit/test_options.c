@@ -58,6 +58,8 @@ static void test_options_session_reads_session_conf(void **state)
         assert_int_equal(outcome.options.n_workers, 0);
         assert_int_equal(outcome.options.io_wish, PROBE_AUTO);
         assert_int_equal(outcome.options.spin, OPTIONS_SPIN_AUTO);
+        assert_int_equal(outcome.options.stall_forgive_ms, 5000);
+        assert_int_equal(outcome.options.stall_close_ms, 30000);
         assert_false(outcome.options.systemd_activation);
         assert_string_equal(outcome.errors, "");
 }
@@ -162,6 +164,8 @@ static void test_options_wrong_lines_refused_with_reason(void **state)
                 {"--session --workers=65", "expected a number from 1 to 64"},
                 {"--session --workers=two", "Invalid value for --workers: \"two\""},
                 {"--session --io=poll", "\"poll\"; expected auto, uring or epoll"},
+                {"--session --stall-close=-1", "expected milliseconds up to 86400000, 0 for never"},
+                {"--session --stall-forgive=86400001", "expected milliseconds"},
                 {"--session --spin=0", "expected auto, off or microseconds from 1 to 1000000"},
                 {"--session --spin=1000001", "expected auto, off or microseconds"},
                 {"--bees", "Unknown option \"--bees\""},
@@ -227,10 +231,13 @@ static void test_options_probe_needs_no_configuration(void **state)
         assert_int_equal(parse("--probe --bees").action, OPTIONS_FAIL);
 }
 
-static void test_options_spin_words_accepted(void **state)
+static void test_options_numbers_and_words_accepted(void **state)
 {
         (void)state;
         assert_int_equal(parse("--session --spin=off").options.spin, OPTIONS_SPIN_OFF);
+        assert_int_equal(parse("--session --stall-forgive=0").options.stall_forgive_ms, 0);
+        assert_int_equal(parse("--session --stall-close 86400000").options.stall_close_ms,
+                         86400000);
         assert_int_equal(parse("--session --spin=auto").options.spin, OPTIONS_SPIN_AUTO);
         assert_int_equal(parse("--session --spin=1000000").options.spin_us, 1000000);
         assert_int_equal(parse("--session --workers=64").options.n_workers, 64);
@@ -318,7 +325,7 @@ int main(void)
                 cmocka_unit_test(test_options_help_prints_usage_and_fails),
                 cmocka_unit_test(test_options_version_acts_where_it_stands),
                 cmocka_unit_test(test_options_probe_needs_no_configuration),
-                cmocka_unit_test(test_options_spin_words_accepted),
+                cmocka_unit_test(test_options_numbers_and_words_accepted),
                 cmocka_unit_test(test_announce_pipe_gets_lines_and_end_of_file),
                 cmocka_unit_test(test_announce_same_descriptor_gets_both_lines),
                 cmocka_unit_test(test_announce_nothing_asked_writes_nothing),

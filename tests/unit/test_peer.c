@@ -156,6 +156,35 @@ static void test_peer_budget_lets_others_go_first(void **state)
         remote_free(flooder);
 }
 
+/* A peer that sends little does not wait for all that another has sent. */
+static void test_peer_flooder_has_at_most_a_batch_before_others(void **state)
+{
+        enum { MANY = 400, QUIET = 5000 };
+        PeerFixture *fixture = *state;
+        Remote *flooder = remote_new(fixture, 0, true), *quiet = remote_new(fixture, 0, true);
+        Seen seen = {0};
+        Marshal bytes;
+        unsigned at = 0;
+
+        fixture->on_message = seen_note;
+        fixture->context = &seen;
+        marshal_init(&bytes, false);
+        for (uint32_t i = 0; i < MANY; i++)
+                seen_add_signal(&bytes, i + 1, ":1.9", 8, 0);
+        assert_int_equal(remote_write(flooder, bytes.data, bytes.size, 0), bytes.size);
+        marshal_deinit(&bytes);
+        marshal_init(&bytes, false);
+        seen_add_signal(&bytes, QUIET, ":1.9", 8, 0);
+        remote_write(quiet, bytes.data, bytes.size, 0);
+        PEER_FIXTURE_UNTIL(fixture, seen.n == MANY + 1);
+        while (seen.serials[at] != QUIET)
+                at++;
+        assert_in_range(at, 0, 2 * SHARD_PEER_MESSAGES);
+        marshal_deinit(&bytes);
+        remote_free(quiet);
+        remote_free(flooder);
+}
+
 /* Each of these ends the connection at once and without a word; what came before counts. */
 static void test_peer_malformed_input_closes(void **state)
 {
@@ -269,6 +298,7 @@ int main(void)
                 PEER_TEST(test_peer_large_body_is_received_into_place),
                 PEER_TEST(test_peer_starts_with_the_gates_bytes),
                 PEER_TEST(test_peer_budget_lets_others_go_first),
+                PEER_TEST(test_peer_flooder_has_at_most_a_batch_before_others),
                 PEER_TEST(test_peer_malformed_input_closes),
                 PEER_TEST(test_peer_message_over_the_limit_closes),
                 PEER_TEST(test_peer_end_of_stream_after_data),

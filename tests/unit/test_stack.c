@@ -43,6 +43,24 @@ static void test_stack_take_gives_everything_newest_first_and_leaves_nothing(voi
         assert_null(stack_take(&stack));
 }
 
+static void test_stack_push_chain_is_taken_with_its_first_on_top(void **state)
+{
+        Stack stack;
+
+        (void)state;
+        stack_init(&stack);
+        stack_push(&stack, &nodes[3]);
+        nodes[0].next = &nodes[1];
+        nodes[1].next = &nodes[2];
+        assert_false(stack_push_chain(&stack, &nodes[0], &nodes[2]));
+        assert_ptr_equal(stack_take(&stack), &nodes[0]);
+        assert_ptr_equal(nodes[1].next, &nodes[2]);
+        assert_ptr_equal(nodes[2].next, &nodes[3]);
+        assert_null(nodes[3].next);
+        nodes[2].next = NULL;
+        assert_true(stack_push_chain(&stack, &nodes[0], &nodes[2]));
+}
+
 static void test_stack_reverse_gives_oldest_first(void **state)
 {
         Stack stack;
@@ -64,6 +82,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_stack_push_reports_whether_it_was_empty),
                 cmocka_unit_test(test_stack_take_gives_everything_newest_first_and_leaves_nothing),
+                cmocka_unit_test(test_stack_push_chain_is_taken_with_its_first_on_top),
                 cmocka_unit_test(test_stack_reverse_gives_oldest_first),
         };
 
