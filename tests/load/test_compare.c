@@ -128,7 +128,8 @@ static void test_suite_standard_takes_less_than_20_minutes(void **state)
                 for (size_t b = 0; b < 4; b++)
                         if (suite_has_broker(&suite.cells[i], brokers[b]))
                                 ns += suite.cells[i].rounds * suite_run_ns(&suite, &suite.cells[i]);
-        assert_true(ns < UINT64_C(1080) * 1000000000);
+        /* A quarter of it may be repeated. */
+        assert_true(ns + ns / 4 < UINT64_C(1200) * 1000000000);
 }
 
 static void test_number_has_three_digits(void **state)

@@ -10,9 +10,10 @@ import unittest
 
 import jsonschema
 
-from loadtest import DAEMON, LoadTest
+from loadtest import DAEMON, LoadTest, Result
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+COMPARISON_S = 300  # with a sanitizer, on a busy machine
 SUITE = """
 [suite]
 duration = 60ms
@@ -31,7 +32,7 @@ without = floor
 [sweep size]
 title = Payload
 run = oneway --payload={x}
-x = 8 1024
+x = 8 1048576
 x-title = payload, bytes
 x-scale = log
 measures = cpu-per-message
@@ -108,7 +109,9 @@ class ComparisonTest(LoadTest):
             return json.load(file)
 
     def compare(self, *words, environment=None):
-        return self.run_load("compare", *words, environment=environment)
+        process = self.start("compare", *words, environment=environment)
+        output, errors = process.communicate(timeout=COMPARISON_S)
+        return Result(process, output, errors)
 
 
 class TestComparison(ComparisonTest):
@@ -134,7 +137,7 @@ class TestComparison(ComparisonTest):
         self.assertEqual(runs, {
             **{("calls", broker): 2 for broker in all_of},
             ("elsewhere", "dbus-daemon"): 2, ("elsewhere", "ringbus"): 2,
-            **{(f"size/{x}", broker): 1 for x in (8, 1024) for broker in all_of},
+            **{(f"size/{x}", broker): 1 for x in (8, 1048576) for broker in all_of},
             ("workers/1", "ringbus"): 1, ("workers/2", "ringbus"): 1})
         for cell in document["cells"]:
             for place in cell["results"]:
@@ -145,7 +148,7 @@ class TestComparison(ComparisonTest):
                     self.assertLessEqual(figure["median"], figure["max"])
                 self.assertTrue(set(cell["measures"]) <= set(place["figures"]), place)
         self.assertEqual([cell.get("x") for cell in document["cells"]],
-                         [None, None, 8, 1024, 1, 2])
+                         [None, None, 8, 1048576, 1, 2])
         self.assertIn("1.14", document["brokers"][0]["version"])
 
     def check_progress(self, result):
@@ -153,9 +156,9 @@ class TestComparison(ComparisonTest):
         lines = result.errors.splitlines()
         self.assertRegex(lines[0], r"6 cells on dbus-daemon, ringbus, floor: 18 runs, about 0 min")
         self.assertEqual([line.split("] ")[1].split(":")[0] for line in lines[1:7]],
-                         ["calls", "elsewhere", "size/8", "size/1024", "workers/1", "workers/2"])
+                         ["calls", "elsewhere", "size/8", "size/1048576", "workers/1", "workers/2"])
         self.assertIn("[100 %, 0:00 left] workers/2", result.errors)
-        self.assertRegex(result.output, r"calls +cpu-per-message +µs +[0-9.]+\*? \([0-9.]+-")
+        self.assertRegex(result.output, r"calls +cpu-per-message +µs +[0-9.]+[*°]* \([0-9.]+-")
 
     def check_page(self, page):
         self.assertEqual(page.open, [])
@@ -208,7 +211,7 @@ class TestTrouble(ComparisonTest):
         place = self.load("json")["cells"][0]["results"][0]
         self.assertEqual(place["n_runs"], 4)
         self.assertLessEqual(place["n_disturbed"], 4)
-        self.assertLessEqual(place["n_repeated"], 2)  # half of the runs at most
+        self.assertLessEqual(place["n_repeated"], 1)  # a quarter of the runs at most
         foreign = place["figures"]["foreign-cpu"]["values"]
         self.assertEqual(place["n_disturbed"], sum(share > 0 for share in foreign))
         self.assertEqual("*" in result.output, place["n_disturbed"] > 0)
@@ -230,7 +233,7 @@ class TestTrouble(ComparisonTest):
         process.stderr.readline()  # the plan
         process.stderr.readline()  # the first cell is complete
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=COMPARISON_S)
         self.assertEqual(process.returncode, 1, errors)
         self.assertIn("interrupted after", errors)
         self.assertIn("calls", output)

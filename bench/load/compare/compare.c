@@ -35,7 +35,7 @@ static int give_out(const Compare *compare, const json_t *before)
 
         report_print(compare->document, table);
         if (is_json_printed) {
-                json_dumpf(compare->document, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+                json_dumpf(compare->document, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
                 putchar('\n');
         } else if (options->json && document_write(compare->document, options->json, stderr) < 0) {
                 status = STATUS_FAILED;

@@ -30,8 +30,7 @@ static const Knob knobs[] = {
          "repeat a run during which other programs used more than this of all CPUs", KNOB_COUNT,
          offsetof(CompareOptions, foreign_percent), 0, 100, "5", NULL},
         {"repeats", "N",
-         "but not more often than this; all runs together are repeated at most\n"
-         "half as often as there are runs",
+         "but not more often than this, and of all runs together no more than a quarter",
          KNOB_COUNT, offsetof(CompareOptions, repeats), 0, 100, "2", NULL},
         {"json", "FILE", "everything as JSON, into the file, or to standard output", KNOB_OPTIONAL,
          offsetof(CompareOptions, json), 0, 0, NULL, NULL},

@@ -46,7 +46,7 @@ static void make_plan(Compare *compare)
                         compare->planned_ns += cell->rounds * suite_run_ns(&compare->suite, cell);
                 }
         }
-        compare->n_repeats_left = compare->n_runs / 2;
+        compare->n_repeats_left = compare->n_runs / 4;
 }
 
 static void print_plan(const Compare *compare)

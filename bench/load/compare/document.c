@@ -263,7 +263,7 @@ json_t *document_read(const char *path, FILE *errors)
 
 int document_write(const json_t *document, const char *path, FILE *errors)
 {
-        if (json_dump_file(document, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0)
+        if (json_dump_file(document, path, JSON_INDENT(1) | JSON_REAL_PRECISION(12)) == 0)
                 return 0;
         fprintf(errors, "cannot write %s: %m\n", path);
         return -1;

@@ -23,6 +23,7 @@ static const char style[] =
         "vertical-align:top;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
         "th{font-weight:600;vertical-align:bottom}\n"
         "th:first-child,td:first-child{text-align:left;white-space:normal;min-width:16rem}\n"
+        "tr.more td{padding-top:.1rem}tr:has(+tr.more) td{border-bottom:0;padding-bottom:.15rem}\n"
         "td small{display:block;color:var(--soft);font-size:.8rem}\n"
         "td.best{background:var(--best)}\n"
         "td.text,th.text{text-align:left;white-space:normal}\n"

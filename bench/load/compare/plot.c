@@ -15,6 +15,7 @@ enum {
         PAGE_AXIS = 1,
         PAGE_GRID = 2,
         PAGE_TEXT = 3,
+        LETTERS_FROM = 10000,
         SCRIPT_SIZE_MAX = 1 << 22, /* of what gnuplot writes */
 };
 
@@ -27,7 +28,7 @@ static const char preamble[] =
         "set ytics nomirror tc rgb '#010203'\n"
         "set key outside top center horizontal Left reverse maxrows 1 samplen 2.2 width 1 tc rgb "
         "'#010203'\n"
-        "set lmargin 11\n"
+        "set lmargin 12\n"
         "set rmargin 3\n"
         "set bars 0.6\n";
 
@@ -83,6 +84,18 @@ static void script_range(const Plot *plot, FILE *script)
         }
 }
 
+/* Thousands and millions by letters, where there are such. */
+static void script_format(const Plot *plot, FILE *script)
+{
+        double most = 0;
+
+        for (unsigned s = 0; s < plot->n_series; s++)
+                for (unsigned i = 0; i < plot->series[s].n_points; i++)
+                        most = fmax(most, plot->series[s].points[i].max);
+        if (most >= LETTERS_FROM)
+                fprintf(script, "set format y '%%.%ds %%c'\n", plot->is_y_log ? 0 : 1);
+}
+
 static void script_data(const Plot *plot, FILE *script)
 {
         for (unsigned s = 0; s < plot->n_series; s++) {
@@ -100,7 +113,7 @@ static void write_script(const Plot *plot, FILE *script)
 {
         fputs(preamble, script);
         fprintf(script, "set xlabel '%s' tc rgb '#0102%02x'\n", plot->x_title, PAGE_TEXT);
-        fprintf(script, "set ylabel '%s' tc rgb '#0102%02x' offset -1\n", plot->y_title, PAGE_TEXT);
+        fprintf(script, "set ylabel '%s' tc rgb '#0102%02x'\n", plot->y_title, PAGE_TEXT);
         if (plot->is_x_log)
                 fputs("set logscale x\n", script);
         if (plot->is_y_log)
@@ -109,10 +122,11 @@ static void write_script(const Plot *plot, FILE *script)
                 fputs("set yrange [0:*]\n", script);
         script_ticks(plot, script);
         script_range(plot, script);
+        script_format(plot, script);
         script_data(plot, script);
         for (unsigned s = 0; s < plot->n_series; s++)
                 fprintf(script,
-                        "%s $d%u using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.55 "
+                        "%s $d%u using 1:2:3:4 with yerrorlines lw 2.4 pt 7 ps 0.65 "
                         "lc rgb '#0103%02x' title '%s'",
                         s == 0 ? "plot" : ",", s, plot->series[s].colour, plot->series[s].name);
         fputc('\n', script);

@@ -44,6 +44,7 @@ static void write_value(const Report *report, const json_t *place, const Measure
                         bool is_best)
 {
         char median[NUMBER_TEXT_MAX], min[NUMBER_TEXT_MAX], max[NUMBER_TEXT_MAX];
+        char marks[REPORT_MARKS_MAX];
         DocumentFigure figure;
 
         if (!document_figure(place, measure->name, &figure)) {
@@ -52,20 +53,23 @@ static void write_value(const Report *report, const json_t *place, const Measure
                                                                : "–");
                 return;
         }
-        fprintf(report->file, "<td%s>%s%s%s", is_best ? " class=\"best\"" : "",
-                number_text(figure.median, median),
-                document_number(place, "n_failed") > 0 ? "<span class=\"bad\"> !</span>" : "",
-                document_number(place, "n_disturbed") > 0 ? "<span class=\"bad\">*</span>" : "");
+        fprintf(report->file, "<td%s>%s<span class=\"bad\">%s</span>",
+                is_best ? " class=\"best\"" : "", number_text(figure.median, median),
+                report_marks(place, marks));
         if (figure.n > 1)
                 fprintf(report->file, "<small>%s – %s</small>", number_text(figure.min, min),
                         number_text(figure.max, max));
         fputs("</td>", report->file);
 }
 
+/* The title stands once: with the headline figure. */
 static void write_row_head(const Report *report, const json_t *cell, const Measure *measure)
 {
-        fputs("<tr><td>", report->file);
-        html_text(report->file, document_text(cell, "title"));
+        bool is_headline = measure == report_measure(cell, 0);
+
+        fputs(is_headline ? "<tr><td>" : "<tr class=\"more\"><td>", report->file);
+        if (is_headline)
+                html_text(report->file, document_text(cell, "title"));
         fputs("<small>", report->file);
         html_text(report->file, measure->title);
         fputs("</small></td><td>", report->file);
@@ -100,7 +104,8 @@ void report_table_write(const Report *report)
 
         fputs("<h2>Results</h2>\n<p class=\"soft\">Medians; below them the least and the most. "
               "Green is the best broker: <em>floor</em> is none, but what forwarding costs at "
-              "least. * disturbed by other programs; ! some runs failed.</p>\n"
+              "least. * disturbed by other programs; ! some runs failed; ° the load was the limit, "
+              "not the broker.</p>\n"
               "<div class=\"scroll\"><table>\n<tr><th>work</th><th>unit</th>",
               report->file);
         write_broker_heads(report);
@@ -138,31 +143,31 @@ static void write_pair_heads(const Report *report)
                 }
 }
 
+static void write_ratios(const Report *report, const json_t *cell, const Measure *measure)
+{
+        write_row_head(report, cell, measure);
+        for (unsigned a = 0; a < report->n_brokers; a++)
+                for (unsigned b = a + 1; b < report->n_brokers; b++)
+                        write_ratio(report, cell, measure, report->brokers[a], report->brokers[b]);
+        fputs("</tr>\n", report->file);
+}
+
 void report_table_ratios(const Report *report)
 {
-        const Measure *measure;
         const json_t *cell;
         size_t i;
 
         if (report->n_brokers < 2)
                 return;
-        fputs("<h2>Ratios</h2>\n<p class=\"soft\">Of the medians, of each two brokers.</p>\n"
-              "<div class=\"scroll\"><table>\n<tr><th>work</th><th></th>",
+        fputs("<h2>Ratios</h2>\n<p class=\"soft\">Of the headline medians, of each two "
+              "brokers.</p>\n"
+              "<div class=\"scroll\"><table>\n<tr><th>work</th><th>unit</th>",
               report->file);
         write_pair_heads(report);
         fputs("</tr>\n", report->file);
         json_array_foreach(json_object_get(report->document, "cells"), i,
-                           cell) for (size_t m = 0;
-                                      !is_in_sweep(cell) && (measure = report_measure(cell, m));
-                                      m++)
-        {
-                write_row_head(report, cell, measure);
-                for (unsigned a = 0; a < report->n_brokers; a++)
-                        for (unsigned b = a + 1; b < report->n_brokers; b++)
-                                write_ratio(report, cell, measure, report->brokers[a],
-                                            report->brokers[b]);
-                fputs("</tr>\n", report->file);
-        }
+                           cell) if (!is_in_sweep(cell) && report_measure(cell, 0))
+                write_ratios(report, cell, report_measure(cell, 0));
         fputs("</table></div>\n", report->file);
 }
 

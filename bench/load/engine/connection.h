@@ -109,6 +109,7 @@ struct Connection {
         unsigned step; /* of the handshake */
         bool has_agreed_fds;
         bool watches_output;
+        bool is_paused;
         uint64_t started_ns;    /* connection_start() */
         uint64_t last_input_ns; /* bytes came last */
         uint64_t n_frames_in, n_frames_out;
@@ -155,6 +156,10 @@ void connection_commit(Connection *connection, size_t size);
 
 /* The next serial: 1 to 2^31 - 1. Those above are for Window (engine/window.h). */
 uint32_t connection_serial(Connection *connection);
+
+/* While paused, nothing is read: the bus has to keep what it sends. If the bus closes the
+ * connection meanwhile, what had arrived is handed out first. Once ready. */
+void connection_pause(Connection *connection, bool is_paused);
 
 /* Bytes queued that the kernel has not taken. */
 size_t connection_unsent(const Connection *connection);

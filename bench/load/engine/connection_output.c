@@ -119,16 +119,29 @@ void connection_queue(Connection *connection, const void *bytes, size_t size, co
         connection_schedule(connection);
 }
 
+static void watch(Connection *connection)
+{
+        const uint32_t events = (connection->is_paused ? 0U : (uint32_t)EPOLLIN) |
+                                (connection->watches_output ? (uint32_t)EPOLLOUT : 0U);
+        int r = loop_rewatch(connection->loop, connection->fd, events, &connection->source);
+
+        ASSERT(r == 0);
+}
+
 static void watch_output(Connection *connection, bool watches)
 {
-        int r;
-
         if (connection->watches_output == watches)
                 return;
         connection->watches_output = watches;
-        r = loop_rewatch(connection->loop, connection->fd, EPOLLIN | (watches ? EPOLLOUT : 0U),
-                         &connection->source);
-        ASSERT(r == 0);
+        watch(connection);
+}
+
+void connection_pause(Connection *connection, bool is_paused)
+{
+        if (connection->fd < 0 || connection->is_paused == is_paused)
+                return;
+        connection->is_paused = is_paused;
+        watch(connection);
 }
 
 static ssize_t send_with_fds(Connection *connection, struct iovec *part, const ConnectionFds *mark)

@@ -61,6 +61,16 @@ uint32_t window_take(Window *window, uint64_t started_ns, uint32_t tag)
         return slot->serial;
 }
 
+static void free_slot(Window *window, uint32_t index)
+{
+        WindowSlot *slot = &window->slots[index];
+
+        slot->serial = 0;
+        slot->next = window->free;
+        window->free = index + 1;
+        window->n_taken--;
+}
+
 bool window_return(Window *window, uint32_t serial, uint64_t *ret_started_ns, uint32_t *ret_tag)
 {
         uint32_t index = serial & INDEX_MASK;
@@ -74,11 +84,21 @@ bool window_return(Window *window, uint32_t serial, uint64_t *ret_started_ns, ui
         *ret_started_ns = slot->started_ns;
         if (ret_tag)
                 *ret_tag = slot->tag;
-        slot->serial = 0;
-        slot->next = window->free;
-        window->free = index + 1;
-        window->n_taken--;
+        free_slot(window, index);
         return true;
+}
+
+uint32_t window_expire(Window *window, uint64_t before_ns)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < window->n_slots; i++) {
+                if (!window->slots[i].serial || window->slots[i].started_ns >= before_ns)
+                        continue;
+                free_slot(window, i);
+                n++;
+        }
+        return n;
 }
 
 uint64_t window_oldest_ns(const Window *window)

@@ -44,6 +44,9 @@ uint32_t window_take(Window *window, uint64_t started_ns, uint32_t tag);
 /* A reply came. False if no such call is outstanding (or serial is 0). */
 bool window_return(Window *window, uint32_t serial, uint64_t *ret_started_ns, uint32_t *ret_tag);
 
+/* Gives up all calls that began before `before_ns`: how many there were. Slow, as the next one. */
+uint32_t window_expire(Window *window, uint64_t before_ns);
+
 /* The earliest start among those outstanding; UINT64_MAX if there are none. Slow: for reports. */
 uint64_t window_oldest_ns(const Window *window);
 

@@ -33,26 +33,30 @@ bool caller_send(Caller *caller, const Template *call, uint64_t started_ns, uint
         return serial > 0;
 }
 
-bool caller_take(Caller *caller, const ConnectionFrame *frame, CallerReply *ret_reply)
+bool caller_find(Caller *caller, const ConnectionFrame *frame, CallerReply *ret_reply)
 {
         RunPart *part = caller->client.part;
-        CallerReply reply = {0};
 
-        if (run_client_take(&caller->client, frame) ||
-            (frame->type != FRAME_TYPE_METHOD_RETURN && frame->type != FRAME_TYPE_ERROR))
+        if (!window_return(&caller->window, connection_frame_reply_serial(frame),
+                           &ret_reply->started_ns, &ret_reply->tag))
                 return false;
-        if (!window_return(&caller->window, connection_frame_reply_serial(frame), &reply.started_ns,
-                           &reply.tag)) {
-                run_fail(part->run, "%s %u got a reply that it did not ask for",
-                         caller->client.role, caller->client.index);
-                return false;
-        }
         run_client_got(&caller->client, 1);
         run_count(&part->counters.n_deliveries, 1);
         if (caller->counts_replies)
                 run_count(&part->counters.n_messages, 1);
-        *ret_reply = reply;
         return true;
+}
+
+bool caller_take(Caller *caller, const ConnectionFrame *frame, CallerReply *ret_reply)
+{
+        if (run_client_take(&caller->client, frame) ||
+            (frame->type != FRAME_TYPE_METHOD_RETURN && frame->type != FRAME_TYPE_ERROR))
+                return false;
+        if (caller_find(caller, frame, ret_reply))
+                return true;
+        run_fail(caller->client.part->run, "%s %u got a reply that it did not ask for",
+                 caller->client.role, caller->client.index);
+        return false;
 }
 
 bool caller_end(Caller *caller, const ConnectionFrame *frame, const CallerReply *reply)

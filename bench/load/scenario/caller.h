@@ -37,6 +37,10 @@ uint32_t caller_begin(Caller *caller, uint64_t started_ns, uint32_t tag);
  */
 bool caller_take(Caller *caller, const ConnectionFrame *frame, CallerReply *ret_reply);
 
+/* The same for a frame that is a reply, of a caller that has looked for others himself: false if it
+ * is to none of those calls. */
+bool caller_find(Caller *caller, const ConnectionFrame *frame, CallerReply *ret_reply);
+
 /* The operation ended: well, with its latency, or by the error that the reply is. True if well. */
 bool caller_end(Caller *caller, const ConnectionFrame *frame, const CallerReply *reply);
 

@@ -17,6 +17,8 @@
 #include "broker/base/alloc.h"
 #include "broker/base/clock.h"
 
+#define TICK_NS (RUN_TICK_MS * CLOCK_NS_PER_MS)
+
 typedef enum Outcome { OUTCOME_GO_ON, OUTCOME_INTERRUPTED, OUTCOME_FAILED } Outcome;
 
 void run_fail(Run *run, const char *format, ...)
@@ -35,44 +37,30 @@ void run_fail(Run *run, const char *format, ...)
         va_end(arguments);
 }
 
-void run_finished(RunPart *part)
-{
-        RunState *state = part->run->state;
-
-        pthread_mutex_lock(&state->lock);
-        state->n_finished++;
-        pthread_mutex_unlock(&state->lock);
-}
-
-static bool has_finished(Run *run)
-{
-        RunState *state = run->state;
-        bool finished;
-
-        pthread_mutex_lock(&state->lock);
-        finished = state->n_finished == run->n_parts;
-        pthread_mutex_unlock(&state->lock);
-        return finished;
-}
-
-/* Sleeps until something changes, a tick at most. True if all parts have arrived. */
-static bool wait_a_tick(RunState *state, unsigned n_parts)
+/* Sleeps until something changes, `tick_ns` at most. True if all parts are among those counted. */
+static bool wait_for_parts(RunState *state, const unsigned *n_counted, unsigned n_parts,
+                           uint64_t tick_ns)
 {
         struct timespec until;
-        bool all_arrived;
+        bool all_counted;
 
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += RUN_TICK_MS * 1000000L;
+        until.tv_nsec += (long)tick_ns;
         if (until.tv_nsec >= (long)CLOCK_NS_PER_S) {
                 until.tv_sec++;
                 until.tv_nsec -= (long)CLOCK_NS_PER_S;
         }
         pthread_mutex_lock(&state->lock);
-        if (state->n_arrived < n_parts && !state->has_failed)
+        if (*n_counted < n_parts && !state->has_failed)
                 pthread_cond_timedwait(&state->changed, &state->lock, &until);
-        all_arrived = state->n_arrived == n_parts;
+        all_counted = *n_counted == n_parts;
         pthread_mutex_unlock(&state->lock);
-        return all_arrived;
+        return all_counted;
+}
+
+bool run_was_interrupted(const Run *run)
+{
+        return run->state->was_interrupted;
 }
 
 static Outcome look(Run *run)
@@ -105,7 +93,7 @@ static Outcome order(Run *run, RunOrder what, unsigned stage)
         for (unsigned i = 0; i < run->n_parts; i++)
                 run_part_order(&run->parts[i], what, stage);
         for (;;) {
-                bool all_arrived = wait_a_tick(state, run->n_parts);
+                bool all_arrived = wait_for_parts(state, &state->n_arrived, run->n_parts, TICK_NS);
                 Outcome outcome = look(run);
 
                 if (outcome == OUTCOME_FAILED || all_arrived)
@@ -133,20 +121,39 @@ static Outcome let_time_pass(Run *run, const char *phase, uint64_t duration_ns)
 {
         const uint64_t begun_ns = clock_now_ns();
         Outcome outcome = OUTCOME_GO_ON;
+        bool is_enough = false;
 
-        while (outcome == OUTCOME_GO_ON && !has_finished(run)) {
+        while (outcome == OUTCOME_GO_ON && !is_enough) {
                 uint64_t passed_ns = clock_now_ns() - begun_ns, left_ns;
-                struct timespec tick = {.tv_nsec = RUN_TICK_MS * 1000000L};
 
                 if (passed_ns >= duration_ns)
                         break;
                 left_ns = duration_ns - passed_ns;
-                if (left_ns < (uint64_t)tick.tv_nsec)
-                        tick.tv_nsec = (long)left_ns;
-                nanosleep(&tick, NULL);
+                is_enough = wait_for_parts(run->state, &run->state->n_enough, run->n_parts,
+                                           left_ns < TICK_NS ? left_ns : TICK_NS);
                 outcome = look(run);
                 show(run, phase, begun_ns);
         }
+        return outcome;
+}
+
+/* Without a warm-up the traffic begins after the measurement has: no message is left out. */
+static Outcome begin(Run *run)
+{
+        RunState *state = run->state;
+        Outcome outcome;
+
+        if (run->options.warmup_ns == 0) {
+                outcome = order(run, RUN_ORDER_MEASURE, 0);
+                run_report_moment(run, &state->begin);
+                return outcome == OUTCOME_GO_ON ? order(run, RUN_ORDER_START, 0) : outcome;
+        }
+        outcome = order(run, RUN_ORDER_START, 0);
+        if (outcome == OUTCOME_GO_ON)
+                outcome = let_time_pass(run, "warm-up", run->options.warmup_ns);
+        if (outcome == OUTCOME_GO_ON)
+                outcome = order(run, RUN_ORDER_MEASURE, 0);
+        run_report_moment(run, &state->begin);
         return outcome;
 }
 
@@ -158,16 +165,11 @@ static Outcome go(Run *run)
         for (unsigned stage = 0; stage < run->acts->n_stages && outcome == OUTCOME_GO_ON; stage++)
                 outcome = order(run, RUN_ORDER_PREPARE, stage);
         if (outcome == OUTCOME_GO_ON)
-                outcome = order(run, RUN_ORDER_START, 0);
-        if (outcome == OUTCOME_GO_ON)
-                outcome = let_time_pass(run, "warm-up", run->options.warmup_ns);
-        if (outcome == OUTCOME_GO_ON)
-                outcome = order(run, RUN_ORDER_MEASURE, 0);
+                outcome = begin(run);
         if (outcome == OUTCOME_INTERRUPTED)
                 run_fail(run, "interrupted before anything was measured");
         if (outcome != OUTCOME_GO_ON)
                 return OUTCOME_FAILED;
-        run_report_moment(run, &state->begin);
         outcome = let_time_pass(run, "measuring", run->options.duration_ns);
         run_report_moment(run, &state->end);
         state->was_interrupted = outcome == OUTCOME_INTERRUPTED;

@@ -90,6 +90,7 @@ struct RunPart {
         LoopTask task, finish_task; /* the main thread's orders */
         unsigned order, stage;
         bool is_draining;
+        bool has_enough;
 };
 
 /* A connection with what the watch needs to know of it. */
@@ -236,9 +237,12 @@ static inline void run_done(RunPart *part, uint64_t latency_ns)
                 histogram_add(&part->latency, latency_ns);
 }
 
-/* The part has done all that there was to do: once all have, the measured time ends. For scenarios
- * whose length is not a matter of time; at most once. */
-void run_finished(RunPart *part);
+/* This part will begin nothing more, and all that it began has ended: once all parts have said so,
+ * the run ends before its time. */
+void run_enough(RunPart *part);
+
+/* In RunActs.stop and later: somebody wants the run to end now. */
+bool run_was_interrupted(const Run *run);
 
 /* The run has failed, for this reason: the first one counts. Any thread. The run ends soon. */
 void run_fail(Run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));

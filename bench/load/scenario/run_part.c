@@ -32,6 +32,19 @@ void run_end_one(RunPart *part)
         }
 }
 
+void run_enough(RunPart *part)
+{
+        RunState *state = part->run->state;
+
+        if (part->has_enough)
+                return;
+        part->has_enough = true;
+        pthread_mutex_lock(&state->lock);
+        state->n_enough++;
+        pthread_cond_signal(&state->changed);
+        pthread_mutex_unlock(&state->lock);
+}
+
 static void prepare(RunPart *part)
 {
         if (!timers_is_armed(&part->watch)) {

@@ -31,6 +31,7 @@ typedef struct RunTotals {
 
 /* One end of the measured time. */
 typedef struct RunMoment {
+        uint64_t taken_ns; /* of the totals */
         RunTotals totals;
         FactsProcess broker;
         FactsCpu cpu;
@@ -40,8 +41,8 @@ typedef struct RunMoment {
 typedef struct RunState {
         pthread_mutex_t lock; /* of the next five */
         pthread_cond_t changed;
-        unsigned n_arrived;  /* parts that have done what was ordered */
-        unsigned n_finished; /* parts that have nothing more to do: run_finished() */
+        unsigned n_arrived; /* parts that have done what was ordered */
+        unsigned n_enough;  /* parts that want nothing more: run_enough() */
         bool has_failed;
         bool has_lost_bus; /* the failure is a lost connection: perhaps the broker died */
         char failure[RUN_FAILURE_MAX];

@@ -8,12 +8,24 @@
 #include "broker/base/alloc.h"
 
 extern const Scenario scenario_call, scenario_connect, scenario_fds, scenario_idle, scenario_match,
-        scenario_names, scenario_oneway, scenario_open, scenario_signal;
+        scenario_mixed, scenario_names, scenario_neighbour, scenario_oneway, scenario_open,
+        scenario_signal, scenario_target;
 
 /* In the order of the list. */
 const Scenario *const scenario_table[] = {
-        &scenario_call,  &scenario_oneway, &scenario_signal, &scenario_open, &scenario_connect,
-        &scenario_names, &scenario_match,  &scenario_fds,    &scenario_idle, NULL,
+        &scenario_call,
+        &scenario_oneway,
+        &scenario_signal,
+        &scenario_open,
+        &scenario_connect,
+        &scenario_names,
+        &scenario_match,
+        &scenario_fds,
+        &scenario_idle,
+        &scenario_mixed,
+        &scenario_neighbour,
+        &scenario_target,
+        NULL,
 };
 
 const Scenario *scenario_find(const char *name)
@@ -32,8 +44,8 @@ void scenario_print_list(FILE *file)
 
 static void print_help(const Scenario *scenario, const KnobParse *parse)
 {
-        printf("Usage: %s %s\n\n%s.\n\n%s\n", parse->command, parse->usage, scenario->summary,
-               scenario->description);
+        printf("Usage: %s %s\n\n%s: %s.\n\n%s\n", parse->command, parse->usage, scenario->name,
+               scenario->summary, scenario->description);
         knobs_print_help(parse, stdout);
 }
 

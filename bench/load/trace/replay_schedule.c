@@ -217,7 +217,7 @@ static void look_for_the_end(Replay *replay)
                 return;
         }
         replay->has_finished = true;
-        run_finished(replay->part);
+        run_enough(replay->part);
 }
 
 /* Until nobody among the blocked can go on. */
