@@ -17,8 +17,9 @@ prints what it has counted as one line of JSON.
                   many of each client wait then
   stamps=1        notes the first eight bytes of each call's array of bytes
   refuse_every=N  answers each Nth call with com.example.Refused instead of passing it on
-
-The format of messages is written down here independently, from the specification: "Message Format".
+  hold_bus=1      does the same with calls of the bus, but for Hello; 2: with Hello, too
+  order=1         notes the members of messages, in order
+  lose_change=N   does not send the Nth NameOwnerChanged
 """
 
 import json
@@ -30,70 +31,18 @@ import struct
 import sys
 import time
 
-CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
-NO_REPLY = 1
-PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SENDER, SIGNATURE = range(1, 9)
-BUS = "org.freedesktop.DBus"
-
-
-def align(position, to=8):
-    return (position + to - 1) // to * to
-
-
-class Message:
-    """One received message, little-endian."""
-
-    def __init__(self, data):
-        self.kind, self.flags = data[1], data[2]
-        self.body_size, self.serial, fields_size = struct.unpack_from("<III", data, 4)
-        self.fields = {}
-        self.body = data[align(16 + fields_size):]
-        at = 16
-        while at < 16 + fields_size:
-            code, kind = data[at], chr(data[at + 2])
-            if kind in "so":
-                size = struct.unpack_from("<I", data, at + 4)[0]
-                self.fields[code] = data[at + 8:at + 8 + size].decode()
-                at += 8 + size + 1
-            elif kind == "g":
-                self.fields[code] = data[at + 5:at + 5 + data[at + 4]].decode()
-                at += 5 + data[at + 4] + 1
-            else:
-                self.fields[code] = struct.unpack_from("<I", data, at + 4)[0]
-                at += 8
-            at = align(at)
-
-    def text(self):
-        """The first argument, if it is a text."""
-        if not self.fields.get(SIGNATURE, "").startswith("s"):
-            return None
-        size = struct.unpack_from("<I", self.body, 0)[0]
-        return self.body[4:4 + size].decode()
-
-
-def build(kind, serial, fields, body=b"", flags=0):
-    header = b""
-    for code, value in sorted(fields.items()):
-        header += b"\0" * (align(len(header)) - len(header))
-        if isinstance(value, int):
-            header += struct.pack("<BBcBI", code, 1, b"u", 0, value)
-        elif code == SIGNATURE:
-            header += struct.pack("<BBcBB", code, 1, b"g", 0, len(value)) + value.encode() + b"\0"
-        else:
-            letter = b"o" if code == PATH else b"s"
-            header += struct.pack("<BBcBI", code, 1, letter, 0, len(value)) + value.encode() + b"\0"
-    fixed = struct.pack("<cBBBIII", b"l", kind, flags, 1, len(body), serial, len(header))
-    return fixed + header + b"\0" * (align(len(header)) - len(header)) + body
-
-
-def body_text(text):
-    return struct.pack("<I", len(text)) + text.encode() + b"\0"
+from fake_names import change_name
+from fake_wire import (
+    BUS, CALL, DESTINATION, ERROR, ERROR_NAME, INTERFACE, MEMBER, NO_REPLY, PATH, REPLY_SERIAL,
+    RETURN, SENDER, SIGNAL, SIGNATURE, UNIX_FDS, Message, align, body_text, build)
 
 
 class Client:
     def __init__(self, link, number):
         self.link, self.name = link, f":1.{number}"
         self.data, self.output = b"", b""
+        self.fds_in = []  # received, of messages that are still to be cut
+        self.fds_out = []  # position in the output, fds
         self.is_logged_in = False
         self.rules = []
         self.outstanding = set()  # serials of its calls that wait for a reply
@@ -107,13 +56,15 @@ class Bus:
         self.clients, self.names = {}, {}
         self.n_connections = self.serial = self.n_passed = self.n_calls = 0
         self.is_stalled = False
+        self.rule_texts = set()
         self.held, self.held_until = [], 0
         self.counted = {
             "connections": 0, "calls": 0, "oneways": 0, "returns": 0, "signals": 0,
             "deliveries": 0, "lost": 0, "refused": 0, "rules": {}, "rules_now": {},
             "most_outstanding": {}, "body_sizes": {}, "matches_of_a_delivery": {},
             "steps_of_handshakes": {}, "bus_calls": {}, "senders": {},
-            "most_held": {}, "stamps": [],
+            "most_held": {}, "stamps": [], "fds": {}, "most_names": {}, "changes": 0,
+            "members": {}, "most_held_in_all": 0, "most_rules": {}, "rule_keys": {}, "order": [],
         }
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
@@ -148,9 +99,10 @@ class Bus:
 
     def read(self, client):
         try:
-            data = client.link.recv(1 << 18)
+            data, fds, _, _ = socket.recv_fds(client.link, 1 << 18, 64)
         except ConnectionError:
-            data = b""
+            data, fds = b"", []
+        client.fds_in += fds
         if not data:
             self.leave(client)
             return
@@ -165,6 +117,8 @@ class Bus:
         self.selector.unregister(client.link)
         client.link.close()
         self.clients.pop(client.name, None)
+        for _, fds in client.fds_out:
+            self.close_fds(fds)
         self.counted["rules_now"].pop(client.name, None)
         self.names = {name: owner for name, owner in self.names.items() if owner is not client}
 
@@ -198,9 +152,18 @@ class Bus:
     def handle(self, client, data):
         message = Message(data)
         if message.fields.get(DESTINATION) == BUS:
-            self.answer(client, message)
+            if self.options.get("hold_bus", 0) > (message.fields[MEMBER] == "Hello"):
+                self.hold(client, message)
+            else:
+                self.answer(client, message)
             return
+        n_fds = message.fields.get(UNIX_FDS, 0)
+        message.fds, client.fds_in = client.fds_in[:n_fds], client.fds_in[n_fds:]
+        if n_fds > 0:
+            self.add("fds", str(len(message.fds)))
         self.add("body_sizes", str(message.body_size))
+        self.add("members", message.fields.get(MEMBER, "(reply)"))
+        self.note_order(message.fields.get(MEMBER))
         self.add("senders", client.name)
         self.count(client, message)
         self.n_passed += 1
@@ -238,6 +201,7 @@ class Bus:
         for client, _ in self.held:
             n = sum(other is client for other, _ in self.held)
             most[client.name] = max(most.get(client.name, 0), n)
+        self.counted["most_held_in_all"] = max(self.counted["most_held_in_all"], len(self.held))
         for client, message in self.held:
             self.route(client, message)
         self.held = []
@@ -269,11 +233,19 @@ class Bus:
         else:
             self.counted["signals"] += 1
 
+    @staticmethod
+    def close_fds(fds):
+        for fd in fds:
+            os.close(fd)
+
     def route(self, client, message):
+        if message.fields.get(DESTINATION) == BUS:
+            self.answer(client, message)
+            return
         stamped = self.stamp(client, message)
         if message.kind == SIGNAL and DESTINATION not in message.fields:
             for receiver in self.clients.values():
-                n = sum(self.matches(rule, client, message) for rule in receiver.rules)
+                n = sum(self.matches(rule, client.name, message) for rule in receiver.rules)
                 if n > 0:
                     self.add("matches_of_a_delivery", str(n))
                     self.counted["deliveries"] += 1
@@ -283,8 +255,11 @@ class Bus:
         receiver = self.clients.get(name) or self.names.get(name)
         if receiver:
             self.counted["deliveries"] += 1
+            if message.fds:
+                receiver.fds_out.append([len(receiver.output), message.fds])
             self.send(receiver, stamped)
         elif message.kind == CALL:
+            self.close_fds(message.fds)
             self.refuse(client, message)
 
     @staticmethod
@@ -294,12 +269,15 @@ class Bus:
         return build(message.kind, message.serial, fields, message.body, message.flags)
 
     @staticmethod
-    def matches(rule, client, message):
+    def matches(rule, sender, message):
         fields = message.fields
         found = {"type": "signal", "interface": fields.get(INTERFACE), "member": fields.get(MEMBER),
-                 "path": fields.get(PATH), "sender": client.name, "arg0": message.text()}
+                 "path": fields.get(PATH), "sender": sender, "arg0": message.text()}
         for key, value in rule.items():
-            if key == "path_namespace":
+            if key == "arg0namespace":
+                if not (message.text() or "").startswith(value + "."):
+                    return False
+            elif key == "path_namespace":
                 if fields[PATH] != value and not fields[PATH].startswith(value + "/"):
                     return False
             elif found[key] != value:
@@ -310,6 +288,7 @@ class Bus:
         member = message.fields[MEMBER]
         signature, body = "", b""
         self.add("bus_calls", member)
+        self.note_order(member)
         if member == "Hello":
             self.clients[client.name] = client
             signature, body = "s", body_text(client.name)
@@ -319,17 +298,22 @@ class Bus:
             if member == "AddMatch":
                 client.rules.append(rule)
                 self.add("rules", client.name)
+                self.add("rule_keys", " ".join(sorted(rule)))
+                self.rule_texts.add(message.text())
+                most = self.counted["most_rules"]
+                most[client.name] = max(most.get(client.name, 0), len(client.rules))
             else:
                 client.rules.remove(rule)
             self.counted["rules_now"][client.name] = len(client.rules)
         elif member == "GetConnectionUnixProcessID":
             signature, body = "u", struct.pack("<I", os.getpid())
-        elif member == "RequestName":
-            self.names[message.text()] = client
-            signature, body = "u", struct.pack("<I", 1)
-        elif member == "ReleaseName":
-            self.names.pop(message.text(), None)
-            signature, body = "u", struct.pack("<I", 1)
+        elif member in ("RequestName", "ReleaseName"):
+            signature, body = "u", struct.pack("<I", change_name(self, client, message))
+        elif member == "NameHasOwner":
+            is_owned = message.text() in self.names or message.text() in self.clients
+            signature, body = "b", struct.pack("<I", is_owned)
+        elif member == "GetNameOwner" and message.text() in self.names:
+            signature, body = "s", body_text(self.names[message.text()].name)
         else:
             self.refuse(client, message)
             return
@@ -340,6 +324,10 @@ class Bus:
             fields[SIGNATURE] = signature
         self.send(client, build(RETURN, self.next_serial(), fields, body, NO_REPLY))
 
+    def note_order(self, member):
+        if "order" in self.options and member:
+            self.counted["order"].append(member)
+
     def next_serial(self):
         self.serial += 1
         return self.serial
@@ -349,16 +337,25 @@ class Bus:
         client.output += data
 
     def flush(self, client):
-        if not client.output:
-            return
-        try:
-            n = client.link.send(client.output, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-        except BlockingIOError:
-            return
-        except OSError:
-            client.output = b""
-            return
-        client.output = client.output[n:]
+        while client.output:
+            fds, end = [], len(client.output)
+            for position, waiting in client.fds_out[:2]:
+                if position > 0:
+                    end = position
+                    break
+                fds = waiting
+            try:
+                n = socket.send_fds(client.link, [client.output[:end]], fds,
+                                    socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                return
+            except OSError:
+                client.output = b""
+                return
+            if fds:
+                self.close_fds(client.fds_out.pop(0)[1])
+            client.output = client.output[n:]
+            client.fds_out = [[position - n, waiting] for position, waiting in client.fds_out]
 
 
 def main():
@@ -373,6 +370,7 @@ def main():
     try:
         bus.serve()
     finally:
+        bus.counted["distinct_rules"] = len(bus.rule_texts)
         print(json.dumps(bus.counted), flush=True)
     return 0
 

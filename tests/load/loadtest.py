@@ -29,6 +29,7 @@ CONFIG = """<busconfig>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
   </policy>
+  {extra}
   <limit name="max_match_rules_per_connection">100000</limit>
 </busconfig>
 """
@@ -95,11 +96,11 @@ class LoadTest(unittest.TestCase):
                                "--duration=500ms", *knobs, environment=environment)
         return result, self.end_fake(bus)
 
-    def start_daemon(self, daemon=DAEMON):
+    def start_daemon(self, daemon=DAEMON, extra=""):
         """Starts a real bus at self.address; its process."""
         config = os.path.join(self.folder, "config")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(path=self.folder + "/bus"))
+            file.write(CONFIG.format(path=self.folder + "/bus", extra=extra))
         # The kernel closes the pipe when the test dies; the daemon is killed in any case.
         bus = subprocess.Popen([daemon, f"--config-file={config}", "--nofork", "--print-address"],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

@@ -18,6 +18,16 @@ RUNS = (
     ("oneway", "--payload=1MiB", "--window=4", "--senders=2", "--receivers=1"),
     ("signal", "--emitters=2", "--rules=20", "--differ=arg0", "--threads=2"),
     ("open", "--rate=2000", "--arrivals=poisson"),
+    ("connect", "--idle=20"),
+    ("connect", "--handshake=stepwise", "--threads=2"),
+    ("names", "--threads=2"),
+    ("match", "--differ=path_namespace", "--threads=2"),
+    ("fds", "--fds=4", "--answer=return", "--threads=2"),
+    ("fds", "--write=single", "--payload=0"),
+    ("mixed", "--threads=2", "--window=2"),
+    ("neighbour", "--backlog=1MiB"),
+    ("target", "--dest=org.freedesktop.DBus", "--path=/org/freedesktop/DBus",
+     "--method=org.freedesktop.DBus.GetId", "--concurrency=2"),
 )
 
 
