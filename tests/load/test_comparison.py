@@ -127,7 +127,12 @@ class TestComparison(ComparisonTest):
         self.check_cells(document)
         self.check_progress(result)
         with open(self.path("html"), encoding="utf-8") as file:
-            self.check_page(Page(file.read()))
+            text = file.read()
+        self.check_page(Page(text))
+        # Every colour is one of the page's: it follows light and dark.
+        self.assertNotIn("rgb(", text)
+        for colour in ("--axis", "--grid", "--text", "--c0", "--c2", "--c3"):
+            self.assertRegex(text, f"=.var.{colour}.")
         self.check_again(document)
 
     def check_cells(self, document):
