@@ -57,7 +57,9 @@ class Target(dbus.service.Object):
 def main():
     dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
     address = os.environ.get("DBUS_STARTER_ADDRESS") or os.environ["DBUS_SESSION_BUS_ADDRESS"]
-    target = Target(dbus.bus.BusConnection(address), int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    bus = dbus.bus.BusConnection(address)
+    bus.set_exit_on_disconnect(True)
+    target = Target(bus, int(sys.argv[1]) if len(sys.argv) > 1 else 0)
     print("ready", target.n_calls, flush=True)
     GLib.MainLoop().run()
 
