@@ -10,6 +10,9 @@
 #include "bench/load/engine/knobs.h"
 #include "bench/load/engine/process.h"
 #include "bench/load/scenario/scenario.h"
+#include "bench/load/trace/info.h"
+#include "bench/load/trace/record.h"
+#include "bench/load/trace/replay.h"
 
 /* Whatever is no scenario. One line each; argv[0] is the subcommand's name. Exit status. */
 typedef struct Subcommand {
@@ -26,6 +29,9 @@ static const Subcommand subcommands[] = {
         {"broker", "a private broker, for other programs to use", broker_serve},
         {"compare", "a suite on several brokers in turn, with a report", compare_main},
         {"list", "the scenarios, one a line", list},
+        {"record", "a bus's traffic into a file, from the live bus or a pcap", record_main},
+        {"replay", "the same traffic again, on any bus", replay_main},
+        {"trace-info", "what such a file holds", info_main},
 };
 
 static const Subcommand *find_subcommand(const char *name)

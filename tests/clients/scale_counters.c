@@ -21,13 +21,15 @@ static void parse_line(const char *line, bool echo, Counters *counters)
 {
         const char *found = strstr(line, "] worker ");
         unsigned index;
-        unsigned long long connections, routed, deliveries, flushes, dropped, invalid, entries;
+        unsigned long long connections, routed, deliveries, flushes, dropped, invalid, stalled,
+                entries;
 
         if (!found || sscanf(found,
                              "] worker %u: connections=%llu routed=%llu deliveries=%llu "
-                             "flushes=%llu dropped=%llu invalid=%llu kernel_entries=%llu",
+                             "flushes=%llu dropped=%llu invalid=%llu stalled=%llu "
+                             "kernel_entries=%llu",
                              &index, &connections, &routed, &deliveries, &flushes, &dropped,
-                             &invalid, &entries) != 8)
+                             &invalid, &stalled, &entries) != 9)
                 return;
         if (index >= WORKERS_MAX)
                 return;

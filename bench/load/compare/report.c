@@ -21,6 +21,7 @@ void report_init(Report *report, const json_t *document, FILE *file)
                 json_array_foreach(json_object_get(item, "results"), k, place)
         {
                 report->n_disturbed += (unsigned)document_number(place, "n_disturbed");
+                report->n_bound += (unsigned)document_number(place, "n_generator_bound");
                 report->n_failed += (unsigned)document_number(place, "n_failed");
         }
 }
@@ -30,6 +31,17 @@ const Measure *report_measure(const json_t *cell, size_t index)
         const json_t *name = json_array_get(json_object_get(cell, "measures"), index);
 
         return name ? measure_find(json_string_value(name), NULL) : NULL;
+}
+
+const char *report_marks(const json_t *place, char marks[static REPORT_MARKS_MAX])
+{
+        bool is_bound =
+                document_number(place, "n_generator_bound") * 2 > document_number(place, "n_runs");
+
+        snprintf(marks, REPORT_MARKS_MAX, "%s%s%s",
+                 document_number(place, "n_disturbed") > 0 ? "*" : "",
+                 document_number(place, "n_failed") > 0 ? "!" : "", is_bound ? "°" : "");
+        return marks;
 }
 
 unsigned report_colour(const Report *report, unsigned broker)

@@ -42,13 +42,12 @@ static void print_right(FILE *file, const char *text, unsigned width)
 static void print_value(const Report *report, const json_t *place, const Measure *measure)
 {
         char median[NUMBER_TEXT_MAX], min[NUMBER_TEXT_MAX], max[NUMBER_TEXT_MAX];
+        char text[128] = "-", marks[REPORT_MARKS_MAX];
         DocumentFigure figure;
-        char text[128] = "-";
 
         if (document_figure(place, measure->name, &figure)) {
-                int n = snprintf(text, sizeof(text), "%s%s%s", number_text(figure.median, median),
-                                 document_number(place, "n_disturbed") > 0 ? "*" : "",
-                                 document_number(place, "n_failed") > 0 ? "!" : "");
+                int n = snprintf(text, sizeof(text), "%s%s", number_text(figure.median, median),
+                                 report_marks(place, marks));
 
                 if (figure.n > 1)
                         snprintf(text + n, sizeof(text) - (size_t)n, " (%s-%s)",
@@ -124,6 +123,8 @@ static void print_errors(const Report *report)
                         json_array_foreach(json_object_get(place, "errors"), e, error)
                                 fprintf(report->file, "! %s, %s: %s\n", document_text(cell, "name"),
                                         document_text(place, "broker"), json_string_value(error));
+        if (report->n_bound > 0)
+                fprintf(report->file, "° the load was the limit, not the broker\n");
         if (report->n_disturbed > 0)
                 fprintf(report->file,
                         "* %u runs were disturbed: other programs used more than %.0f %% of the "

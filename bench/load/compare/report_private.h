@@ -18,13 +18,18 @@ typedef struct Report {
         unsigned n_brokers;
         FILE *file;
         bool has_plots;
-        unsigned n_disturbed, n_failed; /* runs */
+        unsigned n_disturbed, n_failed, n_bound; /* runs */
 } Report;
 
 void report_init(Report *report, const json_t *document, FILE *file);
 
 /* The measure's number `index` of a cell, or NULL. */
 const Measure *report_measure(const json_t *cell, size_t index);
+
+/* What is to be known of a place's figures: "*" disturbed by other programs, "!" some runs failed,
+ * "°" the load generator was the limit of most runs. Returns `marks`. */
+enum { REPORT_MARKS_MAX = 8 };
+const char *report_marks(const json_t *place, char marks[static REPORT_MARKS_MAX]);
 
 /* The same colour for a broker everywhere: N of the page's --cN. */
 unsigned report_colour(const Report *report, unsigned broker);

@@ -44,6 +44,7 @@ static void write_value(const Report *report, const json_t *place, const Measure
                         bool is_best)
 {
         char median[NUMBER_TEXT_MAX], min[NUMBER_TEXT_MAX], max[NUMBER_TEXT_MAX];
+        char marks[REPORT_MARKS_MAX];
         DocumentFigure figure;
 
         if (!document_figure(place, measure->name, &figure)) {
@@ -52,10 +53,9 @@ static void write_value(const Report *report, const json_t *place, const Measure
                                                                : "–");
                 return;
         }
-        fprintf(report->file, "<td%s>%s%s%s", is_best ? " class=\"best\"" : "",
-                number_text(figure.median, median),
-                document_number(place, "n_failed") > 0 ? "<span class=\"bad\"> !</span>" : "",
-                document_number(place, "n_disturbed") > 0 ? "<span class=\"bad\">*</span>" : "");
+        fprintf(report->file, "<td%s>%s<span class=\"bad\">%s</span>",
+                is_best ? " class=\"best\"" : "", number_text(figure.median, median),
+                report_marks(place, marks));
         if (figure.n > 1)
                 fprintf(report->file, "<small>%s – %s</small>", number_text(figure.min, min),
                         number_text(figure.max, max));
@@ -104,7 +104,8 @@ void report_table_write(const Report *report)
 
         fputs("<h2>Results</h2>\n<p class=\"soft\">Medians; below them the least and the most. "
               "Green is the best broker: <em>floor</em> is none, but what forwarding costs at "
-              "least. * disturbed by other programs; ! some runs failed.</p>\n"
+              "least. * disturbed by other programs; ! some runs failed; ° the load was the limit, "
+              "not the broker.</p>\n"
               "<div class=\"scroll\"><table>\n<tr><th>work</th><th>unit</th>",
               report->file);
         write_broker_heads(report);

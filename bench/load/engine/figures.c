@@ -94,6 +94,16 @@ static void print_count(FILE *file, const char *name, uint64_t n)
         fprintf(file, "  %-34s %14llu\n", name, (unsigned long long)n);
 }
 
+/* Numbers of something have no fractions. */
+static void print_extra(FILE *file, const FiguresExtra *extra)
+{
+        if (!extra->unit[0] && extra->value >= 0 && extra->value < 1e15 &&
+            extra->value == (double)(uint64_t)extra->value)
+                print_count(file, extra->name, (uint64_t)extra->value);
+        else
+                print_row(file, extra->name, extra->value, extra->unit);
+}
+
 static void print_head(const Figures *figures, FILE *file)
 {
         const FactsBroker *broker = &figures->broker;
@@ -178,8 +188,7 @@ void figures_print_table(const Figures *figures, FILE *file)
         print_head(figures, file);
         print_traffic(figures, file);
         for (unsigned i = 0; i < figures->n_extra; i++)
-                print_row(file, figures->extra[i].name, figures->extra[i].value,
-                          figures->extra[i].unit);
+                print_extra(file, &figures->extra[i]);
         print_latency(figures, file);
         print_broker(figures, file);
         print_row(file, "CPU of the busiest load thread", figures->generator_cpu_share * 100, "%");

@@ -31,6 +31,7 @@ typedef struct RunTotals {
 
 /* One end of the measured time. */
 typedef struct RunMoment {
+        uint64_t taken_ns; /* of the totals */
         RunTotals totals;
         FactsProcess broker;
         FactsCpu cpu;

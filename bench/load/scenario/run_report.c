@@ -9,6 +9,7 @@
 #include "bench/load/scenario/scenario.h"
 #include "broker/base/alloc.h"
 #include "broker/base/cleanup.h"
+#include "broker/base/clock.h"
 
 static uint64_t load(const atomic_ullong *counter)
 {
@@ -33,9 +34,13 @@ void run_report_totals(const Run *run, RunTotals *ret_totals)
 
 void run_report_moment(const Run *run, RunMoment *ret_moment)
 {
-        /* The clock of the broker's CPU time and the counters first: they belong together. */
-        facts_read_process(run->broker.pid, &ret_moment->broker);
+        /*
+         * The counters and the broker's CPU time belong together: that is read first in
+         * facts_read_process(), the rest of which may take milliseconds.
+         */
+        ret_moment->taken_ns = clock_now_ns();
         run_report_totals(run, &ret_moment->totals);
+        facts_read_process(run->broker.pid, &ret_moment->broker);
         facts_read_cpu(&ret_moment->cpu);
         for (unsigned i = 0; i < run->n_parts; i++)
                 ret_moment->threads_ns[i] = crew_cpu_ns(&run->crew.members[i]);
@@ -110,7 +115,7 @@ static void fill(Figures *figures, Run *run)
         figures->address = run->address;
         figures->machine = run->machine;
         figures->broker = run->broker;
-        figures->seconds = (double)(state->end.cpu.taken_ns - state->begin.cpu.taken_ns) / 1e9;
+        figures->seconds = (double)(state->end.taken_ns - state->begin.taken_ns) / 1e9;
         figures->latency_of = run->acts->latency_of;
         figures->was_interrupted = state->was_interrupted;
         fill_counts(figures, &state->begin.totals, &state->end.totals);

@@ -44,8 +44,8 @@ void scenario_print_list(FILE *file)
 
 static void print_help(const Scenario *scenario, const KnobParse *parse)
 {
-        printf("Usage: %s %s\n\n%s.\n\n%s\n", parse->command, parse->usage, scenario->summary,
-               scenario->description);
+        printf("Usage: %s %s\n\n%s: %s.\n\n%s\n", parse->command, parse->usage, scenario->name,
+               scenario->summary, scenario->description);
         knobs_print_help(parse, stdout);
 }
 
