@@ -38,11 +38,11 @@ class Target(dbus.service.Object):
         return text
 
     @dbus.service.method(INTERFACE, in_signature="sa{sv}(ix)adyb", out_signature="")
-    def Take(self, *arguments):
+    def Take(self, text, options, pair, numbers, byte, flag):
         self.count()
-        self.last = repr([str(arguments[0]), {str(k): str(v) for k, v in arguments[1].items()},
-                          [int(n) for n in arguments[2]], [float(n) for n in arguments[3]],
-                          int(arguments[4]), bool(arguments[5])])
+        self.last = repr([str(text), {str(key): str(value) for key, value in options.items()},
+                          [int(n) for n in pair], [float(n) for n in numbers], int(byte),
+                          bool(flag)])
 
     @dbus.service.method(INTERFACE, in_signature="", out_signature="",
                          async_callbacks=("_done", "_failed"))
@@ -57,7 +57,9 @@ class Target(dbus.service.Object):
 def main():
     dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
     address = os.environ.get("DBUS_STARTER_ADDRESS") or os.environ["DBUS_SESSION_BUS_ADDRESS"]
-    target = Target(dbus.bus.BusConnection(address), int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    bus = dbus.bus.BusConnection(address)
+    bus.set_exit_on_disconnect(True)
+    target = Target(bus, int(sys.argv[1]) if len(sys.argv) > 1 else 0)
     print("ready", target.n_calls, flush=True)
     GLib.MainLoop().run()
 

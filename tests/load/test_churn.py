@@ -140,7 +140,7 @@ class IdleTest(LoadTest):
 
     def test_idle_memory_is_told_for_each_connection_and_rule(self):
         bus = self.start_daemon()
-        result = self.run_load("idle", f"--address={self.address}", "--clients=300", "--rules=50",
+        result = self.run_load("idle", f"--address={self.address}", "--clients=200", "--rules=50",
                                "--duration=100ms", "--json")
         self.assertEqual(result.status, 0, result.errors)
         extra = result.json["extra"]

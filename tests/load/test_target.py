@@ -21,19 +21,21 @@ WHO = ("--dest=" + NAME, "--path=/com/example/Target")
 class TargetTest(LoadTest):
     def setUp(self):
         super().setUp()
-        services = self.folder + "/services"
-        os.mkdir(services)
-        self.start_daemon(extra=f"<servicedir>{services}</servicedir>")
         self.service = None
 
     def start_service(self, *words):
+        self.start_daemon()
         self.service = subprocess.Popen(
             [sys.executable, "-B", SERVICE, *words], stdout=subprocess.PIPE, text=True,
             env={**os.environ, "DBUS_SESSION_BUS_ADDRESS": self.address})
         self.addCleanup(self.end, self.service)
         self.assertEqual(self.service.stdout.readline(), "ready 0\n")
 
-    def add_activation(self, *words):
+    def start_activating_daemon(self, *words):
+        """The reference, as a bus that starts services."""
+        services = self.folder + "/services"
+        os.mkdir(services)
+        self.start_daemon("/usr/bin/dbus-daemon", f"<servicedir>{services}</servicedir>")
         with open(self.folder + "/services/target.service", "w", encoding="utf-8") as file:
             command = " ".join([sys.executable, "-B", SERVICE, *words])
             file.write(f"[D-BUS Service]\nName={NAME}\nExec={command}\n")
@@ -131,14 +133,14 @@ class TargetTest(LoadTest):
         self.assertEqual(self.service.wait(timeout=60), 3)
 
     def test_target_activatable_service_is_started(self):
-        self.add_activation()
+        self.start_activating_daemon()
         result = self.target("Echo", "--count=20", "--duration=50s", "s", "hello")
         self.assert_all_accounted(result)
         self.assertEqual(result.json["errors"], 0)
         self.assertEqual(self.ask_report()[0], 20)
 
     def test_target_keep_going_has_a_dead_service_activated_again(self):
-        self.add_activation("15")
+        self.start_activating_daemon("15")
         result = self.target("Echo", "--count=40", "--duration=50s", "--keep-going", "s", "hello")
         self.assert_all_accounted(result)
         self.assertEqual(result.json["begun_in_all"], 40)
@@ -164,6 +166,7 @@ class TargetTest(LoadTest):
 
     def test_target_the_bus_itself_answers(self):
         bus = ("--dest=org.freedesktop.DBus", "--path=/org/freedesktop/DBus")
+        self.start_daemon()
         name_has_owner = "org.freedesktop.DBus.NameHasOwner"
         result = self.target(name_has_owner, "--count=100", "s", NAME, who=bus)
         self.assert_all_accounted(result)
@@ -175,6 +178,7 @@ class TargetTest(LoadTest):
         self.assertEqual(result.json["errors_by_name"], {PREFIX + "InvalidArgs": 5})
 
     def test_target_nobody_with_that_name_is_an_error(self):
+        self.start_daemon()
         result = self.target("Echo", "--count=3", "s", "hello")
         self.assertEqual(result.status, 1)
         self.assertEqual(result.json["errors_by_name"], {PREFIX + "ServiceUnknown": 3})
