@@ -6,7 +6,7 @@
  * The result of one run, as a table for people and as JSON (docs/ringbus-load.schema.json).
  *
  * What is counted: a *message* is one that the broker had to carry: a call and its return are two,
- * whoever answers it (another client, a service that is not ours, or the bus), a signal is one. A
+ * whoever answers it (another client, a service that is not ours, or the bus); a signal is one. A
  * *delivery* is a message that a client received: a signal to K subscribers has K. An *operation*
  * is what the scenario repeats: a call with its reply, a signal at all its subscribers, a
  * connection made and closed.
