@@ -79,7 +79,7 @@ class BelievableTest(LoadTest):
         expected = (stopped_s - 0.1) * 1000
         # Not fewer; more only where this machine kept somebody waiting besides.
         self.assertGreater(late, 0.97 * expected)
-        self.assertLess(late, 2 * expected)
+        self.assertLess(late, expected + 1000)
 
     @staticmethod
     def switches(pid):
@@ -96,7 +96,10 @@ class BelievableTest(LoadTest):
             result = self.run_load("call", f"--broker={daemon}", "--duration=500ms", "--json")
             self.assert_all_accounted(result)
             cost_us[name] = result.json["broker_use"]["cpu_ns_per_message"] / 1000
-        self.assertAlmostEqual(cost_us["slow"] - cost_us["fast"], 20, delta=5)
+        difference_us = cost_us["slow"] - cost_us["fast"]
+        # A busy machine makes everything dearer, and nothing cheaper.
+        self.assertGreater(difference_us, 15)
+        self.assertLess(difference_us, 40)
 
 
 if __name__ == "__main__":
