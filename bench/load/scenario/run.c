@@ -206,8 +206,12 @@ static void close_parts(Run *run)
 static void say_failure(Run *run)
 {
         RunState *state = run->state;
+        bool has_lost_bus;
 
-        if (state->has_lost_bus && run_watch_broker_died(run, 500))
+        pthread_mutex_lock(&state->lock); /* the other clients may be losing it just now */
+        has_lost_bus = state->has_lost_bus;
+        pthread_mutex_unlock(&state->lock);
+        if (has_lost_bus && run_watch_broker_died(run, 500))
                 run_options_say_end(run);
         if (state->failure[0])
                 fprintf(stderr, "ringbus-load: %s\n", state->failure);
