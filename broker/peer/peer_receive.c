@@ -225,7 +225,9 @@ void peer_spend(Peer *peer, size_t n_bytes, unsigned n_messages)
             (input->bytes_spent < SHARD_PEER_BYTES && input->messages_spent < SHARD_PEER_MESSAGES))
                 return;
         input->pauses |= PEER_PAUSE_BUDGET;
-        list_push_back(&shard->over_budget, &input->budget_node);
+        /* It may be there already, to end or to be read to its end. */
+        if (!list_contains_node(&input->budget_node))
+                list_push_back(&shard->over_budget, &input->budget_node);
 }
 
 static void peer_take_bytes(Peer *peer, const IoReceived *received)

@@ -185,6 +185,40 @@ static void test_peer_flooder_has_at_most_a_batch_before_others(void **state)
         remote_free(flooder);
 }
 
+/* At the first message it is as if its socket had just hung up while it was paused. */
+static void hang_up_at_first(PeerFixture *fixture, Peer *peer, Incoming *incoming)
+{
+        Seen *seen = fixture->context;
+
+        if (seen->n == 0) {
+                peer->input.pauses |= PEER_PAUSE_ACCOUNT;
+                peer_hang_up(peer);
+        }
+        seen_note(fixture, peer, incoming);
+}
+
+/* Who is already to be looked at in the next turn may use up its share of this one. */
+static void test_peer_that_hung_up_uses_up_its_share(void **state)
+{
+        enum { MANY = 200 };
+        PeerFixture *fixture = *state;
+        Remote *remote = remote_new(fixture, 0, true);
+        Seen seen = {0};
+        Marshal bytes;
+
+        fixture->on_message = hang_up_at_first;
+        fixture->context = &seen;
+        marshal_init(&bytes, false);
+        for (uint32_t i = 0; i < MANY; i++)
+                seen_add_signal(&bytes, i + 1, ":1.9", 8, 0);
+        assert_int_equal(remote_write(remote, bytes.data, bytes.size, 0), bytes.size);
+        PEER_FIXTURE_UNTIL(fixture, seen.n == MANY);
+        for (uint32_t i = 0; i < MANY; i++)
+                assert_int_equal(seen.serials[i], i + 1);
+        marshal_deinit(&bytes);
+        remote_free(remote);
+}
+
 /* Each of these ends the connection at once and without a word; what came before counts. */
 static void test_peer_malformed_input_closes(void **state)
 {
@@ -299,6 +333,7 @@ int main(void)
                 PEER_TEST(test_peer_starts_with_the_gates_bytes),
                 PEER_TEST(test_peer_budget_lets_others_go_first),
                 PEER_TEST(test_peer_flooder_has_at_most_a_batch_before_others),
+                PEER_TEST(test_peer_that_hung_up_uses_up_its_share),
                 PEER_TEST(test_peer_malformed_input_closes),
                 PEER_TEST(test_peer_message_over_the_limit_closes),
                 PEER_TEST(test_peer_end_of_stream_after_data),
