@@ -34,7 +34,7 @@ static void peer_arm_stall(Shard *shard, Peer *peer, uint64_t now_ns)
                 next_ns = forgive_ns;
         if (limits->stall_close_ms > 0 && close_ns > now_ns && close_ns < next_ns)
                 next_ns = close_ns;
-        /* Out of memory: it is looked at when it next stalls. */
+        /* Out of memory: it is looked at when it stalls again, after it has read something. */
         timers_arm(&shard->timers, &peer->output.stall, next_ns);
 }
 
@@ -55,7 +55,7 @@ static void peer_close_stalled(Shard *shard, Peer *peer, uint64_t age_ns)
 
         log_warning("closing the connection %.*s of process %d, uid %u: it has read "
                     "nothing for %llu s, and %llu bytes and %llu fds wait for it, over its limit; "
-                    "--stall-close and max_outgoing_bytes set when that happens",
+                    "--stall-close and the limits max_outgoing_* set when that happens",
                     TEXT_FORMAT(name), (int)peer->credentials.pid, peer->credentials.uid,
                     (unsigned long long)(age_ns / 1000000000),
                     (unsigned long long)counter_read(&endpoint->queued_bytes),
