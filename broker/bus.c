@@ -32,6 +32,13 @@ static void bus_post_collect(void *context, Endpoint *callee)
         worker_post_collect(bus->workers[callee->home], callee);
 }
 
+void bus_post_answer(void *context, DriverReload *answer)
+{
+        Bus *bus = context;
+
+        worker_post_answer(bus->workers[answer->caller ? answer->caller->home : 0], answer);
+}
+
 /* A connection on its way from the gate to a worker. */
 typedef struct BusArrival {
         WorkerArrival arrival;
@@ -115,8 +122,8 @@ static unsigned bus_choose_workers(unsigned wish)
         return n < 1 ? 1 : n > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : n;
 }
 
-/* SIGTERM ends the bus, SIGHUP is refused in words, SIGUSR1 logs the workers' counters; SIGPIPE is
- * ignored; SIGINT keeps its default action. */
+/* SIGTERM ends the bus, SIGHUP reloads the configuration, SIGUSR1 logs the workers' counters;
+ * SIGPIPE is ignored; SIGINT keeps its default action. */
 static int bus_open_signals(void)
 {
         sigset_t set;
@@ -158,6 +165,8 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
         RouterRoot *root = root_new(&config->limits, options);
         RouterHooks hooks = {
                 .post_duties = bus_post_duties, .post_collect = bus_post_collect, .context = bus};
+        DriverHooks driver_hooks = {
+                .post_reload = bus_reload_post, .post_answer = bus_post_answer, .context = bus};
         int r = bus && root ? 0 : -ENOMEM;
 
         if (r == 0) {
@@ -172,7 +181,8 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
         if (r == 0)
                 r = router_init(&bus->router, &bus->qsbr, root, &hooks);
         if (r == 0)
-                r = driver_init(&bus->driver, &bus->router, options->systemd_activation);
+                r = driver_init(&bus->driver, &bus->router, &driver_hooks,
+                                options->systemd_activation);
         if (r < 0) { /* the process ends now; the kernel closes what is open */
                 log_error("cannot set up the bus: %s", strerror(-r));
                 return r;
@@ -213,8 +223,13 @@ static int bus_start_gate(Bus *bus)
 
 int bus_start(Bus *bus)
 {
-        int r = bus_start_workers(bus);
+        int r = bus_reload_init(bus);
 
+        if (r < 0) {
+                log_error("cannot start the clerk: %s", strerror(-r));
+                return r;
+        }
+        r = bus_start_workers(bus);
         return r < 0 ? r : bus_start_gate(bus);
 }
 
@@ -247,8 +262,7 @@ static bool bus_read_signal(Bus *bus)
         if (info.ssi_signo == SIGUSR1)
                 bus_log_counters(bus);
         if (info.ssi_signo == SIGHUP)
-                log_warning("SIGHUP: reloading the configuration is not supported yet; restart the "
-                            "bus to change it");
+                bus_reload_want(bus);
         return info.ssi_signo == SIGTERM;
 }
 
@@ -280,6 +294,8 @@ int bus_run(Bus *bus)
                 wake_prepare(&bus->wake);
                 if (qsbr_has_retired(&bus->qsbr))
                         timeout = reclaimed ? RECLAIM_PAUSE_NS : 0;
+                if (bus_reload_is_due(bus))
+                        timeout = 0;
                 n = ready_wait(&bus->ready, timeout, events, ARRAY_SIZE(events));
                 wake_finish(&bus->wake);
                 if (n < 0) {
@@ -288,6 +304,7 @@ int bus_run(Bus *bus)
                 }
                 if (bus_handle_events(bus, events, n))
                         return 0;
+                bus_reload_continue(bus);
                 reclaimed = qsbr_reclaim(&bus->qsbr) > 0;
         }
 }
@@ -298,6 +315,8 @@ Bus *bus_free(Bus *bus)
                 return NULL;
         gate_stop(bus->gate);
         bus_stop_workers(bus);
+        if (!bus_reload_deinit(bus))
+                return NULL;
         bus->gate = gate_free(bus->gate);
         driver_deinit(&bus->driver);
         router_deinit(&bus->router);

@@ -5,6 +5,7 @@
 /* What the bus consists of; shared by bus.c and bus_workers.c. Owner: the main thread. */
 
 #include "broker/bus.h"
+#include "broker/bus_reload.h"
 #include "broker/gate/gate.h"
 #include "broker/io/ready.h"
 #include "broker/worker/worker.h"
@@ -24,7 +25,11 @@ struct Bus {
         unsigned n_workers;
         uint64_t random; /* gate's thread: state of a generator, not 0 */
         Gate *gate;
+        BusReload reload;
 };
+
+/* Any worker, or control: an answer goes to the worker of its caller. DriverHooks.post_answer. */
+void bus_post_answer(void *context, DriverReload *answer);
 
 /* Starts bus->n_workers workers; on epoll, if the user leaves the choice to us and io_uring cannot
  * serve them all. 0 or -errno, logged; bus_stop_workers() ends those that there are. */

@@ -69,6 +69,7 @@ const DriverMethod driver_bus_methods[] = {
         {"GetAdtAuditSessionData", "s", "ay", DRIVER_ANY_PATH, driver_get_audit_data},
         {"GetConnectionSELinuxSecurityContext", "s", "ay", DRIVER_ANY_PATH,
          driver_get_selinux_context},
+        {"ReloadConfig", "", "", DRIVER_ANY_PATH, driver_reload_config},
         {"GetId", "", "s", DRIVER_ANY_PATH, driver_get_id},
         {"GetConnectionCredentials", "s", "a{sv}", DRIVER_ANY_PATH, driver_get_credentials},
         {NULL, NULL, NULL, 0, NULL},
@@ -90,7 +91,7 @@ static void driver_read_machine_id(char *ret_id)
         }
 }
 
-int driver_init(Driver *driver, Router *router, bool systemd_activation)
+int driver_init(Driver *driver, Router *router, const DriverHooks *hooks, bool systemd_activation)
 {
         uint8_t random[16];
         int r = hash_random(random, sizeof(random));
@@ -104,6 +105,7 @@ int driver_init(Driver *driver, Router *router, bool systemd_activation)
         driver->router = router;
         driver->uid = (uint32_t)getuid();
         driver->pid = (uint32_t)getpid();
+        driver->hooks = *hooks;
         driver->systemd_activation = systemd_activation;
         environment_init(&driver->environment);
         return 0;

@@ -183,6 +183,13 @@ Gate *gate_free(Gate *gate)
         return alloc_free(gate);
 }
 
+void gate_set_limits(Gate *gate, unsigned max_incomplete, uint64_t auth_timeout_ms,
+                     unsigned max_message_unix_fds)
+{
+        lobby_set_limits(&gate->lobby, max_incomplete, auth_timeout_ms, max_message_unix_fds);
+        wake_up(&gate->wake); /* there may be room now */
+}
+
 void gate_complete(Gate *gate, GateTicket *ticket)
 {
         lobby_return(&gate->lobby, ticket);

@@ -73,6 +73,13 @@ void gate_stop(Gate *gate);
 Gate *gate_free(Gate *gate);
 
 /*
+ * Control: new limits, for whoever comes from now on; as GateOptions.max_incomplete,
+ * .auth_timeout_ms and .max_message_unix_fds.
+ */
+void gate_set_limits(Gate *gate, unsigned max_incomplete, uint64_t auth_timeout_ms,
+                     unsigned max_message_unix_fds);
+
+/*
  * A delivered connection is no longer incomplete: its Hello succeeded, or it was closed before
  * that. Exactly once for each delivered connection, whose ticket goes back. Any thread; no
  * blocking.

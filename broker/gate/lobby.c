@@ -35,7 +35,7 @@ static Handshake *find_oldest(const Lobby *lobby)
 
 bool lobby_has_room(const Lobby *lobby)
 {
-        return lobby->n_incomplete < lobby->options.max_incomplete;
+        return lobby->n_incomplete < tally_read(&lobby->max_incomplete);
 }
 
 static void free_handshake(Lobby *lobby, Handshake *handshake)
@@ -132,7 +132,7 @@ static void watch_handshake(Lobby *lobby, Handshake *handshake)
 void lobby_read(Lobby *lobby, Handshake *handshake)
 {
         TRACE_HOP();
-        switch (handshake_read(handshake, lobby->options.max_message_unix_fds)) {
+        switch (handshake_read(handshake, (unsigned)tally_read(&lobby->max_message_unix_fds))) {
         case HANDSHAKE_WAITING:
                 watch_handshake(lobby, handshake);
                 break;
@@ -147,7 +147,7 @@ void lobby_read(Lobby *lobby, Handshake *handshake)
 
 static int take_share(Lobby *lobby, uid_t uid)
 {
-        unsigned max = lobby->options.max_incomplete_per_uid;
+        unsigned max = (unsigned)tally_read(&lobby->max_incomplete_per_uid);
         int r = share_take(&lobby->shares, uid, max);
 
         if (r == -EUSERS && throttle_passes(&lobby->log_share, lobby->now_ns))
@@ -201,9 +201,30 @@ static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
         return 0;
 }
 
+/* A reload may have made the time shorter: then it passes some that came earlier. */
+static void insert_by_deadline(Lobby *lobby, Handshake *handshake)
+{
+        List later;
+        ListNode *node;
+
+        list_init(&later);
+        while (handshake->deadline_ns && (node = list_last(&lobby->handshakes))) {
+                uint64_t deadline_ns = CONTAINER_OF(node, Handshake, node)->deadline_ns;
+
+                if (deadline_ns && deadline_ns <= handshake->deadline_ns)
+                        break;
+                list_remove(node);
+                list_push_front(&later, node);
+        }
+        list_push_back(&lobby->handshakes, &handshake->node);
+        while ((node = list_take_first(&later)))
+                list_push_back(&lobby->handshakes, node);
+}
+
 /* A new connection is read at once: a client that pipelines has said everything already. */
 static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
 {
+        const uint64_t timeout_ms = tally_read(&lobby->auth_timeout_ms);
         Handshake *handshake;
         int r;
 
@@ -215,10 +236,9 @@ static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
                 tally_add(&lobby->refused, 1);
                 return;
         }
-        if (lobby->options.auth_timeout_ms)
-                handshake->deadline_ns =
-                        lobby->now_ns + lobby->options.auth_timeout_ms * CLOCK_NS_PER_MS;
-        list_push_back(&lobby->handshakes, &handshake->node);
+        if (timeout_ms)
+                handshake->deadline_ns = lobby->now_ns + timeout_ms * CLOCK_NS_PER_MS;
+        insert_by_deadline(lobby, handshake);
         lobby_read(lobby, handshake);
 }
 
@@ -248,9 +268,9 @@ void lobby_expire(Lobby *lobby)
                handshake->deadline_ns <= lobby->now_ns) {
                 if (throttle_passes(&lobby->log_timeout, lobby->now_ns))
                         log_notice("Closed a connection of uid %u that had not authenticated "
-                                   "within %llu ms",
+                                   "within %llu ms (auth_timeout)",
                                    (unsigned)handshake->uid,
-                                   (unsigned long long)lobby->options.auth_timeout_ms);
+                                   (unsigned long long)tally_read(&lobby->auth_timeout_ms));
                 end_handshake(lobby, handshake, &lobby->timed_out);
         }
 }
@@ -271,9 +291,21 @@ void lobby_init(Lobby *lobby, Ready *ready, const GateOptions *options)
         lobby->options.n_listeners = 0;
         list_init(&lobby->handshakes);
         stack_init(&lobby->completed);
-        if (lobby->options.max_incomplete_per_uid == 0)
-                lobby->options.max_incomplete_per_uid =
-                        options->max_incomplete >= 2 ? options->max_incomplete / 2 : 1;
+        lobby_set_limits(lobby, options->max_incomplete, options->auth_timeout_ms,
+                         options->max_message_unix_fds);
+}
+
+void lobby_set_limits(Lobby *lobby, unsigned max_incomplete, uint64_t auth_timeout_ms,
+                      unsigned max_message_unix_fds)
+{
+        unsigned per_uid = lobby->options.max_incomplete_per_uid;
+
+        if (per_uid == 0)
+                per_uid = max_incomplete >= 2 ? max_incomplete / 2 : 1;
+        tally_set(&lobby->max_incomplete, max_incomplete);
+        tally_set(&lobby->max_incomplete_per_uid, per_uid);
+        tally_set(&lobby->auth_timeout_ms, auth_timeout_ms);
+        tally_set(&lobby->max_message_unix_fds, max_message_unix_fds);
 }
 
 void lobby_deinit(Lobby *lobby)

@@ -29,7 +29,7 @@ struct GateTicket {
 };
 
 typedef struct Lobby {
-        GateOptions options; /* immutable */
+        GateOptions options; /* immutable; its limits are copied to the end of the struct */
         Ready *ready;        /* borrowed */
         List handshakes;     /* by deadline, which is the order of acceptance */
         ShareTable shares;
@@ -43,6 +43,8 @@ typedef struct Lobby {
         /* shared */
         Stack completed; /* tickets that came back */
         Tally accepted, admitted, refused, timed_out, incomplete;
+        /* Control writes, the gate reads: in force for whoever comes now. */
+        Tally max_incomplete, max_incomplete_per_uid, auth_timeout_ms, max_message_unix_fds;
 } Lobby;
 
 /* Before the thread starts. options->listeners is not looked at. */
@@ -50,6 +52,10 @@ void lobby_init(Lobby *lobby, Ready *ready, const GateOptions *options);
 
 /* Ends all handshakes. */
 void lobby_deinit(Lobby *lobby);
+
+/* Control: as gate_set_limits(). */
+void lobby_set_limits(Lobby *lobby, unsigned max_incomplete, uint64_t auth_timeout_ms,
+                      unsigned max_message_unix_fds);
 
 /* Gives a delivered connection's ticket back. Any thread. */
 void lobby_return(Lobby *lobby, GateTicket *ticket);

@@ -31,6 +31,19 @@ void router_deinit(Router *router)
         pool_deinit(&router->pool);
 }
 
+static void router_free_root(Retired *retired)
+{
+        alloc_free(CONTAINER_OF(retired, RouterRoot, retired));
+}
+
+void router_replace_root(Router *router, RouterRoot *root)
+{
+        RouterRoot *old = cell_get(&router->root);
+
+        cell_publish(&router->root, root);
+        qsbr_retire(router->qsbr, &old->retired, router_free_root);
+}
+
 uint32_t router_next_serial(Router *router)
 {
         uint32_t serial;

@@ -67,6 +67,9 @@ uint64_t worker_load(Worker *worker);
 /* Any thread: duties, a chain of Endpoint.duty_node with a reference each. */
 void worker_post_duties(Worker *worker, StackNode *chain);
 
+/* Any thread: the answer to a call that waited for control, or an announcement. */
+void worker_post_answer(Worker *worker, DriverReload *answer);
+
 /* Any thread: the callee (with a reference) is to collect the replies it owes. */
 void worker_post_collect(Worker *worker, Endpoint *callee);
 

@@ -99,6 +99,7 @@ int worker_new(const WorkerOptions *options, Worker **ret_worker)
         stack_init(&worker->duties);
         stack_init(&worker->resumes);
         stack_init(&worker->collects);
+        stack_init(&worker->answers);
         spin_init(&worker->spin, modes[options->spin], options->spin_ns);
         sem_init(&worker->ready, 0, 0);
         r = wake_init(&worker->wake);

@@ -15,6 +15,6 @@ ringbus_unit_test(listen_systemd
   SOURCES test_listen_systemd.c listen_fixture.c DEPENDS ringbus_daemon)
 ringbus_unit_test(bus_workers
   SOURCES test_bus_workers.c config_fixture.c listen_fixture.c ../support/config_memory.c
-          ${CMAKE_SOURCE_DIR}/broker/bus.c ${CMAKE_SOURCE_DIR}/broker/bus_workers.c
+          ${RINGBUS_BUS_SOURCES}
   DEPENDS ringbus_daemon ringbus_gate ringbus_worker ringbus_test_support)
 target_link_options(test_bus_workers PRIVATE -Wl,--wrap=io_new)
