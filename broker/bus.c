@@ -145,7 +145,10 @@ static int bus_open_control(Bus *bus)
 
         if (r < 0)
                 return r;
-        qsbr_init(&bus->qsbr, &bus->wake);
+        r = wake_init(&bus->retired_wake);
+        if (r < 0)
+                return r;
+        qsbr_init(&bus->qsbr, &bus->retired_wake);
         r = ready_init(&bus->ready);
         if (r < 0)
                 return r;
@@ -155,7 +158,10 @@ static int bus_open_control(Bus *bus)
         r = ready_add(&bus->ready, bus->signal_fd, true, false, &bus->signal_fd);
         if (r < 0)
                 return r;
-        return ready_add(&bus->ready, bus->wake.fd, true, false, &bus->wake);
+        r = ready_add(&bus->ready, bus->wake.fd, true, false, &bus->wake);
+        if (r < 0)
+                return r;
+        return ready_add(&bus->ready, bus->retired_wake.fd, true, false, &bus->retired_wake);
 }
 
 int bus_new(const Options *options, const Config *config, const Listeners *listeners,
@@ -272,12 +278,30 @@ static bool bus_handle_events(Bus *bus, const ReadyEvent *events, int n)
         bool end = false;
 
         for (int i = 0; i < n; i++) {
-                if (events[i].cookie == &bus->wake)
-                        wake_drain(&bus->wake);
+                if (events[i].cookie == &bus->wake || events[i].cookie == &bus->retired_wake)
+                        wake_drain(events[i].cookie);
                 else
                         end |= bus_read_signal(bus);
         }
         return end;
+}
+
+/* Waits for signals, for what is retired, and for reloads. After a reclaim there is a pause in
+ * which nothing that retires wakes us: one grace period serves all of it. */
+static int bus_wait(Bus *bus, bool pausing, ReadyEvent *events, unsigned n_events)
+{
+        uint64_t timeout = pausing ? RECLAIM_PAUSE_NS : UINT64_MAX;
+        int n;
+
+        wake_prepare(&bus->wake);
+        if (!pausing)
+                wake_prepare(&bus->retired_wake);
+        if (bus_reload_is_due(bus) || (!pausing && qsbr_has_retired(&bus->qsbr)))
+                timeout = 0;
+        n = ready_wait(&bus->ready, timeout, events, n_events);
+        wake_finish(&bus->retired_wake);
+        wake_finish(&bus->wake);
+        return n;
 }
 
 int bus_run(Bus *bus)
@@ -286,18 +310,8 @@ int bus_run(Bus *bus)
         bool reclaimed = false;
 
         for (;;) {
-                uint64_t timeout = UINT64_MAX;
-                int n;
+                int n = bus_wait(bus, reclaimed, events, ARRAY_SIZE(events));
 
-                /* One grace period serves all that retires while we pause; signals are read in
-                 * between, however much is being retired. */
-                wake_prepare(&bus->wake);
-                if (qsbr_has_retired(&bus->qsbr))
-                        timeout = reclaimed ? RECLAIM_PAUSE_NS : 0;
-                if (bus_reload_is_due(bus))
-                        timeout = 0;
-                n = ready_wait(&bus->ready, timeout, events, ARRAY_SIZE(events));
-                wake_finish(&bus->wake);
                 if (n < 0) {
                         log_error("cannot wait for events: %s", strerror(-n));
                         return 1;
@@ -322,6 +336,7 @@ Bus *bus_free(Bus *bus)
         router_deinit(&bus->router);
         close(bus->signal_fd);
         ready_deinit(&bus->ready);
+        wake_deinit(&bus->retired_wake);
         wake_deinit(&bus->wake);
         return alloc_free(bus);
 }

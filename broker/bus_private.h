@@ -16,7 +16,8 @@ struct Bus {
         const Listeners *listeners; /* borrowed */
         IoBackend backend;
         Qsbr qsbr;
-        Wake wake; /* control's: something was retired */
+        Wake wake;         /* control's: a reload is due */
+        Wake retired_wake; /* control's: something was retired */
         Ready ready;
         int signal_fd;
         Router router;

@@ -47,10 +47,11 @@ static void free_handshake(Lobby *lobby, Handshake *handshake)
         handshake_free(handshake);
 }
 
-static void count_incomplete(Lobby *lobby, unsigned n)
+uint64_t lobby_count_incomplete(const Lobby *lobby)
 {
-        lobby->n_incomplete = n;
-        tally_set(&lobby->incomplete, n);
+        uint64_t ended = counter_read(&lobby->n_tickets_ended); /* first: never below 0 */
+
+        return tally_read(&lobby->n_tickets) - ended;
 }
 
 static void settle_ticket(Lobby *lobby, GateTicket *ticket)
@@ -58,11 +59,19 @@ static void settle_ticket(Lobby *lobby, GateTicket *ticket)
         if (ticket->shares)
                 share_return(&lobby->shares, ticket->uid);
         alloc_free(ticket);
-        count_incomplete(lobby, lobby->n_incomplete - 1);
+        lobby->n_incomplete--;
+}
+
+/* Its place was never given to another thread. */
+static void end_ticket(Lobby *lobby, GateTicket *ticket)
+{
+        counter_add(&lobby->n_tickets_ended, 1);
+        settle_ticket(lobby, ticket);
 }
 
 void lobby_return(Lobby *lobby, GateTicket *ticket)
 {
+        counter_add(&lobby->n_tickets_ended, 1);
         stack_push(&lobby->completed, &ticket->node);
 }
 
@@ -82,7 +91,7 @@ void lobby_collect(Lobby *lobby)
 static void end_handshake(Lobby *lobby, Handshake *handshake, Tally *reason)
 {
         tally_add(reason, 1);
-        settle_ticket(lobby, handshake->ticket);
+        end_ticket(lobby, handshake->ticket);
         free_handshake(lobby, handshake);
 }
 
@@ -172,7 +181,8 @@ static int issue_ticket(Lobby *lobby, uid_t uid, GateTicket **ret_ticket)
                 return r;
         }
         ticket->uid = uid;
-        count_incomplete(lobby, lobby->n_incomplete + 1);
+        lobby->n_incomplete++;
+        tally_add(&lobby->n_tickets, 1);
         *ret_ticket = ticket;
         return 0;
 }
@@ -194,7 +204,7 @@ static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
         r = handshake_new(fd, peer.uid, listener->listener.guid, lobby->options.mechanisms,
                           ret_handshake);
         if (r < 0) {
-                settle_ticket(lobby, ticket);
+                end_ticket(lobby, ticket);
                 return r;
         }
         (*ret_handshake)->ticket = ticket;
@@ -244,6 +254,7 @@ static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
 
 void lobby_accept(Lobby *lobby, Acceptor *acceptor, AcceptorListener *listener)
 {
+        lobby_collect(lobby);
         for (unsigned i = 0; i < ACCEPTS_MAX && lobby_has_room(lobby); i++) {
                 int fd = acceptor_accept(acceptor, listener, lobby->now_ns);
 
