@@ -5,6 +5,12 @@ ringbus_unit_test(options DEPENDS ringbus_daemon)
 ringbus_unit_test(config
   SOURCES test_config.c config_fixture.c config_cases.c ../support/config_memory.c
   DEPENDS ringbus_daemon)
+ringbus_unit_test(config_includes
+  SOURCES test_config_includes.c config_fixture.c ../support/config_memory.c
+  DEPENDS ringbus_daemon)
+ringbus_unit_test(config_rules
+  SOURCES test_config_rules.c config_fixture.c ../support/config_memory.c
+  DEPENDS ringbus_daemon)
 ringbus_unit_test(config_files
   SOURCES test_config_files.c config_fixture.c ../support/config_memory.c
   DEPENDS ringbus_daemon)
