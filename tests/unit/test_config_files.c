@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration from the file system: the reference's test files, session.conf, odd files. */
+/* Configuration from the file system: session.conf, odd files. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -17,10 +16,8 @@
 #include <unistd.h>
 
 #include "auth/sasl.h"
-#include "broker/base/assert.h"
 #include "config_fixture.h"
 
-#define DATA "/usr/lib/dbus-1.0/installed-tests/dbus/data/"
 #define BUS "<busconfig>" CONFIG_FIXTURE_REST "</busconfig>"
 
 static char folder[64]; /* of this test; names below are relative to it */
@@ -53,57 +50,6 @@ static void load(const char *path)
 {
         config_free(fixture.config);
         config_fixture_load(path, &fixture);
-}
-
-/* Calls `check` for each *.conf of a folder of the reference's test files. */
-static void for_each_conf(const char *path, unsigned n_min, void (*check)(const char *path))
-{
-        DIR *open_folder = opendir(path);
-        struct dirent *entry;
-        unsigned n = 0;
-
-        if (!open_folder)
-                fail_msg("%s is missing; install the package dbus-tests", path);
-        while ((entry = readdir(open_folder))) {
-                size_t size = strlen(entry->d_name);
-                char whole[512];
-
-                if (size < 5 || strcmp(entry->d_name + size - 5, ".conf") != 0)
-                        continue;
-                snprintf(whole, sizeof(whole), "%s/%s", path, entry->d_name);
-                check(whole);
-                n++;
-        }
-        closedir(open_folder);
-        assert_true(n >= n_min);
-}
-
-static void check_invalid(const char *path)
-{
-        load(path);
-        assert_true(fixture.result < 0);
-        /* The error names the file, or the one that it includes. */
-        assert_memory_equal(fixture.errors, DATA, strlen(DATA));
-        assert_non_null(strstr(fixture.errors, ".conf"));
-}
-
-static void test_config_files_reference_s_invalid_refused(void **state)
-{
-        (void)state;
-        for_each_conf(DATA "invalid-config-files", 30, check_invalid);
-}
-
-static void check_valid(const char *path)
-{
-        load(path);
-        config_fixture_assert_accepted(&fixture, path);
-}
-
-static void test_config_files_reference_s_valid_accepted(void **state)
-{
-        (void)state;
-        for_each_conf(DATA "valid-config-files", 27, check_valid);
-        for_each_conf(DATA "valid-config-files-system", 5, check_valid);
 }
 
 static void test_config_files_session_conf_accepted(void **state)
@@ -263,8 +209,6 @@ static void test_config_files_entity_bomb_refused(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                FILES_TEST(test_config_files_reference_s_invalid_refused),
-                FILES_TEST(test_config_files_reference_s_valid_accepted),
                 FILES_TEST(test_config_files_session_conf_accepted),
                 FILES_TEST(test_config_files_missing_refused),
                 FILES_TEST(test_config_files_not_regular_refused),
