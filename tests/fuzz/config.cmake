@@ -1,3 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# The configuration reader.
+# The configuration reader; also on the reference's own files.
 ringbus_fuzzer(config SOURCES ../support/config_memory.c DEPENDS ringbus_daemon ringbus_base)
+set(config_data /usr/lib/dbus-1.0/installed-tests/dbus/data)
+add_test(NAME fuzz/config-data
+  COMMAND fuzz_config -runs=0 ${config_data}/valid-config-files
+          ${config_data}/valid-config-files-system ${config_data}/invalid-config-files)
+set_tests_properties(fuzz/config-data PROPERTIES TIMEOUT 300 LABELS fuzz)

@@ -2,13 +2,15 @@
 /*
  * The configuration reader, with files in memory. The input is a list of files: each a path, a
  * newline and a text, up to a line "====" before the next one. The first one is loaded; it may
- * include the others.
+ * include the others. An input that begins with '<' is the text of one file, so that configuration
+ * files that there are can be replayed as they are.
  *
  * What always holds: the reader ends; it gives either a configuration with something to listen on,
  * values in range and rules that make sense, or errors of one line each.
  */
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "broker/base/assert.h"
@@ -73,6 +75,13 @@ static void check_config(const Config *config)
 
 static void check_report(const ConfigReport *report, int r)
 {
+        char shown[64];
+        FILE *file = fmemopen(shown, sizeof(shown), "w");
+
+        ASSERT(file);
+        config_report_print(report, file);
+        fclose(file);
+        ASSERT(config_report_first_error(report)[0] != '\0');
         ASSERT((r == 0) == (report->n_errors == 0) && !report->out_of_memory);
         for (size_t i = 0; i < report->n; i++)
                 ASSERT(report->items[i].text[0] != '\0' && !strchr(report->items[i].text, '\n'));
@@ -95,6 +104,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char path[256];
         int r;
 
+        if (rest.size > 0 && rest.data[0] == '<') {
+                files[memory.n++] = (ConfigMemoryFile){.path = TEXT("conf"), .text = rest};
+                rest.size = 0;
+        }
         while (rest.size > 0 && memory.n < FILES_MAX) {
                 Text file = cut(&rest, TEXT("\n====\n"));
 
