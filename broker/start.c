@@ -7,6 +7,7 @@
 #include "broker/start.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,7 +15,7 @@
 
 #include "auth/sasl.h"
 #include "broker/announce.h"
-#include "broker/base/alloc.h"
+#include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
 #include "broker/base/log.h"
 #include "broker/base/path.h"
@@ -201,6 +202,20 @@ static int configure(Start *start)
         return r;
 }
 
+/* The configuration may have come from there; nothing else does, and nobody is to wait for us to
+ * read it. */
+static void leave_standard_input(const Options *options)
+{
+        int fd;
+
+        if (options->print_address_fd == STDIN_FILENO || options->print_pid_fd == STDIN_FILENO)
+                return;
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+                log_warning("standard input stays open: %s", strerror(errno));
+        cleanup_close(fd);
+}
+
 static int listen_on(Start *start)
 {
         const char *const *addresses = (const char *const *)start->config->listen;
@@ -257,6 +272,7 @@ int start_run(const Options *options)
                 set_log_target(options, start.config);
                 set_log_prefix(start.config);
                 warn_about_policy(start.config);
+                leave_standard_input(options);
                 if (prepare(&start) == 0)
                         status = serve(&start);
         }

@@ -2,6 +2,7 @@
 # The daemon's command line, configuration and listening addresses. The configuration tests need the
 # packages dbus-daemon (the reference's verdict) and dbus-tests (its test files).
 ringbus_unit_test(options DEPENDS ringbus_daemon)
+ringbus_unit_test(users DEPENDS ringbus_daemon)
 ringbus_unit_test(config
   SOURCES test_config.c config_fixture.c config_cases.c ../support/config_memory.c
   DEPENDS ringbus_daemon)

@@ -245,6 +245,41 @@ static void test_config_errors_suggest_what_is_near(void **state)
         }
 }
 
+/* What is shown to people, and how much of it. */
+static void test_config_report_is_shown_in_lines(void **state)
+{
+        static const char expected[] = "notice: a\nwarning: b\nc\n";
+        ConfigReport report = {0};
+        ConfigReport more = {0};
+        char shown[8192];
+        FILE *file = fmemopen(shown, sizeof(shown), "w");
+
+        (void)state;
+        config_report_add(&report, CONFIG_NOTICE, "a");
+        config_report_add(&report, CONFIG_WARNING, "b");
+        config_report_add(&report, CONFIG_ERROR, "c");
+        config_report_print(&report, file);
+        fflush(file);
+        assert_string_equal(shown, expected);
+        assert_string_equal(config_report_first_error(&report), "c");
+        for (unsigned i = 0; i < 60; i++)
+                config_report_add(&more, CONFIG_ERROR, "%u", i);
+        config_report_merge(&report, &more, false);
+        assert_int_equal(report.n_errors, 61);
+        assert_int_equal(report.n, 2 + CONFIG_REPORT_MAX);
+        assert_int_equal(more.n + more.n_errors, 0);
+        rewind(file);
+        config_report_print(&report, file);
+        fclose(file);
+        assert_non_null(strstr(shown, "\n48\n11 more\n"));
+        for (unsigned i = 0; i < 60; i++)
+                config_report_add(&more, CONFIG_ERROR, "%u", i);
+        config_report_merge(&report, &more, true);
+        assert_int_equal(report.n_errors, 61);
+        assert_int_equal(report.n_others, 62);
+        config_report_deinit(&report);
+}
+
 static void test_config_parts_without_effect_reported_once_each(void **state)
 {
         (void)state;
@@ -281,6 +316,7 @@ int main(void)
                 cmocka_unit_test(test_config_all_errors_are_found_at_once),
                 cmocka_unit_test(test_config_errors_are_bounded),
                 cmocka_unit_test(test_config_errors_suggest_what_is_near),
+                cmocka_unit_test(test_config_report_is_shown_in_lines),
                 cmocka_unit_test(test_config_parts_without_effect_reported_once_each),
         };
 
