@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "broker/base/cleanup.h"
+#include "broker/lsm.h"
 #include "broker/users.h"
 
 void config_bytes_deinit(ConfigBytes *bytes)
@@ -222,11 +223,10 @@ static const char *get_environment(void *context, const char *name)
         return getenv(name);
 }
 
-/* There is no mediation by SELinux here, so it is as if it were off. */
 static const char *get_selinux_root(void *context)
 {
         (void)context;
-        return NULL;
+        return lsm_selinux_root();
 }
 
 const ConfigSource config_source_system = {

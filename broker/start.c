@@ -21,6 +21,7 @@
 #include "broker/base/path.h"
 #include "broker/bus.h"
 #include "broker/daemonize.h"
+#include "broker/lsm.h"
 #include "broker/pidfile.h"
 #include "broker/runas.h"
 
@@ -51,11 +52,7 @@ static int load_config(const char *path, Config **ret_config, ConfigReport *repo
                                   "%s: no mechanism but EXTERNAL is supported yet; add "
                                   "<auth>EXTERNAL</auth>",
                                   path);
-        if (config->apparmor == CONFIG_APPARMOR_REQUIRED)
-                config_report_add(report, CONFIG_ERROR,
-                                  "%s: <apparmor mode=\"required\"/>, but mediation by AppArmor is "
-                                  "not supported; write mode=\"enabled\"",
-                                  path);
+        lsm_check(config, path, report);
         if (report->n_errors > 0) {
                 config_free(config);
                 return -EINVAL;
