@@ -138,6 +138,14 @@ static int pop_file(Loader *loader)
                                   "%s: the file is skipped because of its errors", frame->path);
         else
                 r = config_draft_merge(draft, &frame->draft);
+        if (r == -E2BIG) {
+                config_report_add(
+                        &frame->report, CONFIG_ERROR,
+                        "%s: with what is included, too many <servicedir> or <associate>; "
+                        "most are 1000",
+                        frame->path);
+                r = 0;
+        }
         config_report_merge(report, &frame->report, skipped);
         drop_top(loader);
         return report->out_of_memory ? -ENOMEM : r;

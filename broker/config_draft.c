@@ -71,6 +71,8 @@ int config_draft_add_service_dir(ConfigDraft *draft, const char *path, bool stri
                 if (strcmp(config->service_dirs[i].path, path) == 0)
                         return 0;
         }
+        if (config->n_service_dirs == CONFIG_DRAFT_DIRS_MAX)
+                return -E2BIG;
         grown = alloc_resize(config->service_dirs, (config->n_service_dirs + 1) * sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
@@ -93,6 +95,8 @@ int config_draft_associate(ConfigDraft *draft, const char *own, const char *cont
                 if (strcmp(config->associations[i].own, own) == 0)
                         return config_draft_set(&config->associations[i].context, context);
         }
+        if (config->n_associations == CONFIG_DRAFT_ASSOCIATIONS_MAX)
+                return -E2BIG;
         grown = alloc_resize(config->associations, (config->n_associations + 1) * sizeof(*grown));
         if (!grown)
                 return -ENOMEM;

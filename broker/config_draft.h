@@ -11,6 +11,11 @@
 
 #include "broker/config.h"
 
+enum {
+        CONFIG_DRAFT_DIRS_MAX = 1000, /* they are compared with each other */
+        CONFIG_DRAFT_ASSOCIATIONS_MAX = 1000,
+};
+
 typedef struct ConfigDraft {
         Config config;
         bool has_apparmor; /* an <apparmor> came */
@@ -20,7 +25,7 @@ typedef struct ConfigDraft {
 void config_draft_init(ConfigDraft *draft, const Limits *limits);
 void config_draft_deinit(ConfigDraft *draft); /* idempotent */
 
-/* All of these: 0 or -ENOMEM. Texts are copied. */
+/* All of these: 0 or -ENOMEM, or -E2BIG if there are too many already. Texts are copied. */
 
 /* `member` is a string of the draft's. The last value counts. */
 int config_draft_set(char **member, const char *text);
@@ -30,7 +35,7 @@ int config_draft_add_service_dir(ConfigDraft *draft, const char *path, bool stri
 /* The last context for a name counts. */
 int config_draft_associate(ConfigDraft *draft, const char *own, const char *context);
 
-/* Takes over what `included` says; leaves it empty. -ENOMEM: both are to be dropped. */
+/* Takes over what `included` says; leaves it empty. Negative: both are to be dropped. */
 int config_draft_merge(ConfigDraft *draft, ConfigDraft *included);
 
 #endif

@@ -100,9 +100,14 @@ void config_xml_note(ConfigXml *xml, ConfigNote note, const char *format, ...)
 
 void config_xml_check(ConfigXml *xml, int r)
 {
-        ASSERT(r == 0 || r == -ENOMEM);
-        if (r < 0)
+        ASSERT(r == 0 || r == -ENOMEM || r == -E2BIG);
+        if (r == -ENOMEM)
                 fail_memory(xml);
+        if (r == -E2BIG) {
+                config_xml_fail(xml, "too many of <%s>; most are 1000",
+                                innermost(xml)->element->name);
+                stop(xml);
+        }
 }
 
 void config_xml_request(ConfigXml *xml, ConfigRequestKind kind, const char *path,

@@ -117,7 +117,7 @@ void config_xml_warn(ConfigXml *xml, const char *format, ...) __attribute__((for
 void config_xml_note(ConfigXml *xml, ConfigNote note, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Takes a result of a function that can only run out of memory. */
+/* Takes a result of config_draft.h: there is no memory, or there are too many already. */
 void config_xml_check(ConfigXml *xml, int r);
 
 /* Stops the reader behind the element that ends now, until the request is answered. */

@@ -204,6 +204,56 @@ static void test_config_files_entity_bomb_refused(void **state)
         assert_int_equal(fixture.n_errors, 1);
 }
 
+/* A few hundred bytes that would be forty million rules. */
+static void test_config_files_entity_bomb_of_rules_refused(void **state)
+{
+        static const char text[] =
+                "<!DOCTYPE busconfig [<!ENTITY a \"<allow own='a.b'/>\">"
+                "<!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>"
+                "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>"
+                "<!ENTITY d '&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;'>"
+                "<!ENTITY e '&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;'>"
+                "<!ENTITY f '&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;'>]>"
+                "<busconfig><policy context='default'>&f;</policy></busconfig>";
+
+        (void)state;
+        config_fixture_load_text(text, &fixture);
+        assert_int_equal(fixture.n_errors, 1);
+        config_fixture_assert_refused(&fixture, "rules", "amplification");
+}
+
+/* A file with `n` folders of services called PREFIX0 and so on, and `rest` behind them. */
+static void write_folders(const char *path, char prefix, unsigned n, const char *rest)
+{
+        FILE *file = fopen(path, "we");
+
+        assert_non_null(file);
+        fputs("<busconfig>", file);
+        for (unsigned i = 0; i < n; i++)
+                fprintf(file, "<servicedir>/%c%u</servicedir>", prefix, i);
+        fprintf(file, "%s</busconfig>", rest);
+        assert_int_equal(fclose(file), 0);
+}
+
+static void test_config_files_number_of_folders_bounded(void **state)
+{
+        (void)state;
+        write_folders("main.conf", 'a', 600, CONFIG_FIXTURE_LISTEN "<include>part.conf</include>");
+        write_folders("part.conf", 'b', 400, "");
+        load("main.conf");
+        config_fixture_assert_accepted(&fixture, "1000");
+        write_folders("part.conf", 'b', 401, "");
+        load("main.conf");
+        assert_int_equal(fixture.n_errors, 1);
+        config_fixture_assert_refused(&fixture, "1001",
+                                      "part.conf: with what is included, too many");
+        write_folders("part.conf", 'b', 1001, "");
+        load("part.conf");
+        assert_int_equal(fixture.n_errors, 1);
+        config_fixture_assert_refused(&fixture, "1001", "too many of <servicedir>; most are 1000");
+        assert_int_equal(unlink("main.conf") + unlink("part.conf"), 0);
+}
+
 #define FILES_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -218,6 +268,8 @@ int main(void)
                 FILES_TEST(test_config_files_circle_through_symlink_refused),
                 FILES_TEST(test_config_files_includedir_takes_conf_only),
                 FILES_TEST(test_config_files_entity_bomb_refused),
+                FILES_TEST(test_config_files_entity_bomb_of_rules_refused),
+                FILES_TEST(test_config_files_number_of_folders_bounded),
         };
 
         return cmocka_run_group_tests_name("config_files", tests, NULL, NULL);
