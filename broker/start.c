@@ -61,13 +61,30 @@ static int load_config(const char *path, Config **ret_config, ConfigReport *repo
         return 0;
 }
 
+/* What a bus with this configuration finds out only when it starts. */
+static int check_start(const Config *config, const char *path, ConfigReport *report)
+{
+        for (size_t i = 0; i < config->n_listen; i++) {
+                ListenError error;
+
+                if (listen_check(config->listen[i], &error) < 0)
+                        config_report_add(report, CONFIG_ERROR, "%s: %s", path, error.text);
+        }
+        return report->n_errors > 0 ? -EINVAL : 0;
+}
+
 int start_check_config(const char *path)
 {
         ConfigReport report = {0};
         Config *config = NULL;
+        RunAs user;
         int r = load_config(path, &config, &report);
 
+        if (r == 0)
+                r = check_start(config, path, &report);
         config_report_print(&report, stderr);
+        if (config && runas_find(config->user, &user) < 0)
+                r = -EINVAL;
         if (r == 0)
                 printf("%s: OK\n", path);
         config_free(config);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What the command line and the configuration make the process do: going into the background, the
-pid file, another user, --check-config. It starts daemons of its own: $RINGBUS_DAEMON."""
+pid file, another user."""
 
 import os
 import pwd
@@ -11,113 +11,14 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
-import gi
+from process import DAEMON, PATIENCE_S, ProcessTestCase, backend_options, get_id, status_of
 
-gi.require_version("Gio", "2.0")
-from gi.repository import Gio  # noqa: E402
-
-DAEMON = os.environ["RINGBUS_DAEMON"]
-PATIENCE_S = 60
-POLICY = """<policy context="default"><allow send_destination="*" eavesdrop="true"/>
-<allow eavesdrop="true"/><allow own="*"/><allow user="*"/></policy>"""
 IS_ROOT = os.getuid() == 0
 
 
-def backend_options():
-    return ["--%s=%s" % (option, os.environ["RINGBUS_TEST_" + option.upper()])
-            for option in ("io", "workers") if os.environ.get("RINGBUS_TEST_" + option.upper())]
-
-
-def status_of(pid):
-    with open("/proc/%d/status" % pid, encoding="ascii") as file:
-        return dict(line.rstrip("\n").split(":", 1) for line in file)
-
-
-def get_id(address):
-    connection = Gio.DBusConnection.new_for_address_sync(
-        address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
-        | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
-    reply = connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                 "org.freedesktop.DBus", "GetId", None, None,
-                                 Gio.DBusCallFlags.NONE, -1, None)
-    connection.close_sync(None)
-    return reply.unpack()[0]
-
-
-class ProcessTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp()
-        os.chmod(self.folder, 0o755)
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.background = []  # pids of daemons that are nobody's child here
-        self.addCleanup(self.end_all)
-
-    def end_all(self):
-        for pid in self.background:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-
-    def write(self, elements, name="conf", policy=POLICY):
-        path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write("<busconfig><type>test</type>%s%s</busconfig>" % (elements, policy))
-        return path
-
-    def run_daemon(self, *arguments, listen="<listen>unix:path=bus</listen>", elements="", **popen):
-        """Runs a daemon that goes into the background, or ends; with the folder as its own."""
-        command = [DAEMON, "--config-file=" + self.write(listen + elements),
-                   *backend_options(), *arguments]
-        return subprocess.run(command, cwd=self.folder, timeout=PATIENCE_S, text=True,
-                              capture_output=True, check=False, **popen)
-
-    def start_in_background(self, *arguments, **more):
-        """The address and the id of the process, from standard output."""
-        result = self.run_daemon("--print-address", "--print-pid", *arguments, **more)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        address, pid = result.stdout.splitlines()
-        self.background.append(int(pid))
-        return address, int(pid)
-
-    def start(self, *arguments, elements="", listen="<listen>unix:path=bus</listen>", **popen):
-        """A daemon in the foreground, and its address."""
-        command = [DAEMON, "--config-file=" + self.write(listen + elements), "--nofork",
-                   "--print-address", *backend_options(), *arguments]
-        with open(os.path.join(self.folder, "log"), "w", encoding="utf-8") as log:
-            process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True,
-                                       stderr=log, **popen)
-        self.clean_up(process)
-        return process, process.stdout.readline().strip()
-
-    def clean_up(self, process):
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.wait, PATIENCE_S)
-        self.addCleanup(process.kill)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def end(self, pid):
-        """Ends a daemon that is no child of ours, and waits until it is gone."""
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            try:
-                if status_of(pid)["State"].strip().startswith("Z"):
-                    return
-            except (FileNotFoundError, ProcessLookupError):
-                return
-            time.sleep(0.01)
-        self.fail("the daemon does not end")
-
-    def address_of(self, address):
-        return address.replace("unix:path=bus", "unix:path=" + self.path("bus"))
-
+class ProcessTest(ProcessTestCase):
     # Into the background.
 
     def check_background(self, pid, mask):
@@ -163,6 +64,23 @@ class ProcessTest(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("No space left on device", result.stderr)
         self.assertEqual(os.listdir(self.folder), ["conf"])
+
+    def test_fork_finds_its_relative_configuration_again(self):
+        self.write("<listen>unix:path=bus</listen>")
+        result = subprocess.run([DAEMON, "--config-file=conf", "--fork", "--print-pid",
+                                 *backend_options()], cwd=self.folder, stdout=subprocess.PIPE,
+                                text=True, check=True, timeout=PATIENCE_S)
+        self.background.append(int(result.stdout))
+        address = "unix:path=" + self.path("bus")
+        reload_config = ["gdbus", "call", "--address", address, "--dest", "org.freedesktop.DBus",
+                         "--object-path", "/org/freedesktop/DBus", "--method",
+                         "org.freedesktop.DBus.ReloadConfig"]
+        subprocess.run(reload_config, check=True, timeout=PATIENCE_S, capture_output=True)
+        path = self.write("\n<bees/>\n<bees/>")
+        result = subprocess.run(reload_config, check=False, timeout=PATIENCE_S, text=True,
+                                capture_output=True)
+        self.assertIn(path + ":2:1: unknown element <bees>", result.stderr)
+        self.end(int(self.background[-1]))
 
     def test_nofork_wins_over_the_configuration(self):
         process, address = self.start(elements="<fork/>")
@@ -328,62 +246,6 @@ class ProcessTest(unittest.TestCase):
         self.assertEqual(process.wait(PATIENCE_S), 0)
         with open(self.path("log"), encoding="utf-8") as log:
             self.assertIn("ringbus: [system] worker 0: ", log.read())
-
-    # The configuration.
-
-    def check_config(self, path):
-        return subprocess.run([DAEMON, "--check-config", path], capture_output=True, text=True,
-                              timeout=PATIENCE_S, check=False)
-
-    def test_check_config_says_ok_and_warns(self):
-        path = self.write("<listen>unix:path=bus</listen>\n<policy user='nobody-knows-me'/>")
-        result = self.check_config(path)
-        self.assertEqual(result.returncode, 0)
-        self.assertEqual(result.stdout, path + ": OK\n")
-        self.assertEqual(result.stderr, 'warning: %s:2:1: nobody knows the user "nobody-knows-me": '
-                         "this rule or section is ignored\n" % path)
-        self.assertNotIn("bus", os.listdir(self.folder))
-
-    def test_check_config_lists_all_errors(self):
-        path = self.write("\n<bees/>\n<limit name='max_bees'>3</limit>\n")
-        result = self.check_config(path)
-        self.assertEqual(result.returncode, 1)
-        self.assertEqual(result.stdout, "")
-        self.assertEqual(result.stderr, "%s:2:1: unknown element <bees>\n%s:3:1: there is no limit "
-                         'called "max_bees"\n' % (path, path))
-
-    def test_check_config_of_what_cannot_be_served_fails(self):
-        for elements, reason in (
-                ("<auth>DBUS_COOKIE_SHA1</auth>", "no mechanism but EXTERNAL is supported yet"),
-                ("<apparmor mode='required'/>", "by AppArmor is not supported")):
-            path = self.write("<listen>unix:path=bus</listen>" + elements)
-            result = self.check_config(path)
-            self.assertEqual(result.returncode, 1)
-            self.assertIn(reason, result.stderr)
-            result = self.run_daemon("--nofork", elements=elements)
-            self.assertEqual(result.returncode, 1)
-            self.assertIn(reason, result.stderr)
-
-    def test_odd_files_are_refused_in_one_line(self):
-        os.mkfifo(self.path("fifo"))
-        with open(self.path("big"), "wb") as file:
-            file.truncate(8 * 1024 * 1024 + 1)
-        for path in (self.path("fifo"), self.path("big"), "/dev/zero", self.folder, "/nowhere"):
-            result = self.check_config(path)
-            self.assertEqual(result.returncode, 1)
-            self.assertEqual(result.stderr.count("\n"), 1)
-            self.assertTrue(result.stderr.startswith(path + ": "))
-
-    def test_address_replaces_every_listen(self):
-        process, address = self.start("--address=unix:path=" + self.path("other"),
-                                      listen="<listen>bees:</listen><listen>tcp:</listen>")
-        self.assertTrue(address.startswith("unix:path=" + self.path("other") + ",guid="))
-        self.assertEqual(len(get_id(address)), 32)
-        process.terminate()
-        self.assertEqual(process.wait(PATIENCE_S), 0)
-        result = self.run_daemon("--address=unix:path=x", "--nofork", listen="")
-        self.assertEqual(result.returncode, 1)
-        self.assertIn("one or more <listen> elements are needed", result.stderr)
 
 
 if __name__ == "__main__":
