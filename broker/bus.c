@@ -197,6 +197,24 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
         return 0;
 }
 
+/* Whether users other than the bus's own may connect. So far it is all of them or none: a rule
+ * about one of them, or a denial, keeps all out. */
+static bool bus_admits_every_user(const PolicyRules *rules)
+{
+        bool admits = false;
+
+        for (size_t i = 0; i < rules->n; i++) {
+                const PolicyRule *rule = &rules->items[i];
+
+                if (rule->kind != POLICY_RULE_USER && rule->kind != POLICY_RULE_GROUP)
+                        continue;
+                if (!rule->allow)
+                        return false;
+                admits |= rule->id == POLICY_ID_ANY;
+        }
+        return admits;
+}
+
 static int bus_start_gate(Bus *bus)
 {
         const Limits *limits = &bus->config->limits;
@@ -206,7 +224,8 @@ static int bus_start_gate(Bus *bus)
                                .n_listeners = (unsigned)bus->listeners->n,
                                .mechanisms = bus->config->mechanisms,
                                .bus_uid = getuid(),
-                               .admits_every_uid = bus->config->admits_every_user,
+                               .admits_every_uid =
+                                       bus_admits_every_user(&bus->config->policy_rules),
                                .max_incomplete = (unsigned)limits->max_incomplete_connections,
                                .auth_timeout_ms = limits->auth_timeout_ms,
                                .max_message_unix_fds = (unsigned)in_force->max_message_unix_fds,

@@ -21,11 +21,14 @@ static void read_config(ClerkJob *job)
 {
         Bus *bus = CONTAINER_OF(job, Bus, reload.job);
         BusReload *reload = &bus->reload;
+        ConfigReport report = {0};
 
         reload->config = NULL;
         reload->error.text[0] = '\0';
-        if (config_load(bus->options->config_file, &reload->config, &reload->error) < 0)
-                reload->config = NULL;
+        if (config_load(bus->options->config_file, &reload->config, &report) < 0)
+                config_error_set(&reload->error, "%s", config_report_first_error(&report));
+        config_report_log(&report);
+        config_report_deinit(&report);
         switch_set(&reload->loaded);
         wake_up(&bus->wake);
 }

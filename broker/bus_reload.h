@@ -25,7 +25,7 @@ typedef struct BusReload {
         bool running;          /* control; as the following, the clerk's while it is at work */
         DriverReload *waiting; /* the calls that the running one is for, oldest first */
         Config *config;        /* what was read, or NULL: */
-        ConfigError error;     /* why not */
+        ConfigError error;     /* why not: the first of its errors */
         Config *in_force;      /* of the last reload; NULL: still the one from the start */
 } BusReload;
 
