@@ -113,6 +113,7 @@ static void put_in_force(Bus *bus)
 
         if (!root) {
                 config_error_set(&reload->error, "out of memory");
+                log_error("%s", reload->error.text);
                 reload->config = config_free(reload->config);
                 return;
         }
@@ -171,7 +172,7 @@ static void end(Bus *bus)
         if (reload->config)
                 put_in_force(bus);
         if (reload->error.text[0])
-                log_error("the configuration stays as it is: %s", reload->error.text);
+                log_error("the configuration of %s stays as it is", bus->options->config_file);
         else
                 log_notice("the configuration of %s is in force", bus->options->config_file);
         answer(bus, reload->error.text[0] != '\0');
