@@ -79,6 +79,34 @@ static Worker *bus_choose_worker(Bus *bus)
 }
 
 /* Gate's thread. */
+static bool bus_admits(void *context, const Credentials *credentials)
+{
+        Bus *bus = context;
+        const bool knows_groups = credentials->groups != NULL;
+        bool admits;
+
+        qsbr_online();
+        admits = policy_decide_connect(router_root(&bus->router)->policy, credentials->uid,
+                                       knows_groups ? credentials->groups : &credentials->gid,
+                                       knows_groups ? credentials->n_groups : 1,
+                                       credentials->uid == bus->driver.uid);
+        qsbr_offline();
+        return admits;
+}
+
+/* Gate's thread: what a refusal would name the process by, if anything can be refused. */
+static void bus_read_command(Bus *bus, Credentials *credentials)
+{
+        bool judges;
+
+        qsbr_online();
+        judges = !router_root(&bus->router)->policy->allows_all_messages;
+        qsbr_offline();
+        if (judges)
+                credentials_read_command(credentials);
+}
+
+/* Gate's thread. */
 static void bus_deliver(void *context, GateConnection *connection)
 {
         Bus *bus = context;
@@ -90,6 +118,7 @@ static void bus_deliver(void *context, GateConnection *connection)
                 gate_connection_free(connection);
                 return;
         }
+        bus_read_command(bus, &connection->credentials);
         self->connection = connection;
         self->arrival.options = (PeerOptions){.fd = connection->fd,
                                               .credentials = connection->credentials,
@@ -168,7 +197,7 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
             IoBackend backend, Bus **ret_bus)
 {
         Bus *bus = alloc_zeroed(1, sizeof(*bus));
-        RouterRoot *root = root_new(&config->limits, options);
+        RouterRoot *root = root_new(config, options);
         RouterHooks hooks = {
                 .post_duties = bus_post_duties, .post_collect = bus_post_collect, .context = bus};
         DriverHooks driver_hooks = {
@@ -197,24 +226,6 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
         return 0;
 }
 
-/* Whether users other than the bus's own may connect. So far it is all of them or none: a rule
- * about one of them, or a denial, keeps all out. */
-static bool bus_admits_every_user(const PolicyRules *rules)
-{
-        bool admits = false;
-
-        for (size_t i = 0; i < rules->n; i++) {
-                const PolicyRule *rule = &rules->items[i];
-
-                if (rule->kind != POLICY_RULE_USER && rule->kind != POLICY_RULE_GROUP)
-                        continue;
-                if (!rule->allow)
-                        return false;
-                admits |= rule->id == POLICY_ID_ANY;
-        }
-        return admits;
-}
-
 static int bus_start_gate(Bus *bus)
 {
         const Limits *limits = &bus->config->limits;
@@ -224,8 +235,7 @@ static int bus_start_gate(Bus *bus)
                                .n_listeners = (unsigned)bus->listeners->n,
                                .mechanisms = bus->config->mechanisms,
                                .bus_uid = getuid(),
-                               .admits_every_uid =
-                                       bus_admits_every_user(&bus->config->policy_rules),
+                               .admits = bus_admits,
                                .max_incomplete = (unsigned)limits->max_incomplete_connections,
                                .auth_timeout_ms = limits->auth_timeout_ms,
                                .max_message_unix_fds = (unsigned)in_force->max_message_unix_fds,
@@ -266,11 +276,14 @@ static void bus_log_counters(Bus *bus)
 
                 worker_read_counters(bus->workers[i], &c);
                 log_notice("worker %u: connections=%llu routed=%llu deliveries=%llu flushes=%llu "
-                           "dropped=%llu invalid=%llu stalled=%llu kernel_entries=%llu "
-                           "receives=%llu sleeps=%llu",
+                           "dropped=%llu denied=%llu verdict_hits=%llu verdict_misses=%llu "
+                           "invalid=%llu stalled=%llu kernel_entries=%llu receives=%llu "
+                           "sleeps=%llu",
                            i, (unsigned long long)c.peers, (unsigned long long)c.routed,
                            (unsigned long long)c.deliveries, (unsigned long long)c.flushes,
-                           (unsigned long long)c.dropped, (unsigned long long)c.closed_invalid,
+                           (unsigned long long)c.dropped, (unsigned long long)c.denied,
+                           (unsigned long long)c.verdict_hits, (unsigned long long)c.verdict_misses,
+                           (unsigned long long)c.closed_invalid,
                            (unsigned long long)c.closed_stalled,
                            (unsigned long long)c.kernel_entries, (unsigned long long)c.receives,
                            (unsigned long long)c.sleeps);

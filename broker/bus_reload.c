@@ -109,7 +109,7 @@ static void notify(const char *state)
 static void put_in_force(Bus *bus)
 {
         BusReload *reload = &bus->reload;
-        RouterRoot *root = root_new(&reload->config->limits, bus->options);
+        RouterRoot *root = root_new(reload->config, bus->options);
 
         if (!root) {
                 config_error_set(&reload->error, "out of memory");
@@ -117,7 +117,6 @@ static void put_in_force(Bus *bus)
                 reload->config = config_free(reload->config);
                 return;
         }
-        root->policy.generation = router_root(&bus->router)->policy.generation + 1;
         router_replace_root(&bus->router, root);
         gate_set_limits(bus->gate, (unsigned)reload->config->limits.max_incomplete_connections,
                         reload->config->limits.auth_timeout_ms,

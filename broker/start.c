@@ -137,20 +137,6 @@ static void set_log_target(const Options *options, const Config *config)
                 log_set_target(LOG_TARGET_BOTH, NULL);
 }
 
-/* Rules that deny are read, but nobody asks for them yet. */
-static void warn_about_policy(const Config *config)
-{
-        const PolicyRules *rules = &config->policy_rules;
-        size_t n = 0;
-
-        for (size_t i = 0; i < rules->n; i++)
-                n += !rules->items[i].allow;
-        if (n > 0)
-                log_warning("the <policy> is not in force yet: %zu rules that deny something have "
-                            "no effect on messages and names",
-                            n);
-}
-
 static int choose_backend(ProbeWish wish, IoBackend *ret_backend)
 {
         Probe probe;
@@ -285,7 +271,6 @@ int start_run(const Options *options)
         if (configure(&start) == 0) {
                 set_log_target(options, start.config);
                 set_log_prefix(start.config);
-                warn_about_policy(start.config);
                 leave_standard_input(options);
                 if (prepare(&start) == 0)
                         status = serve(&start);

@@ -12,6 +12,7 @@
 #include "broker/base/hash.h"
 #include "broker/base/stage.h"
 #include "broker/driver/driver_private.h"
+#include "broker/router/judge.h"
 #include "broker/router/send.h"
 #include "broker/router/step.h"
 
@@ -137,6 +138,8 @@ void driver_push(RouterThread *thread, Endpoint *to, Message *message)
                         step_end(&step);
                         return;
                 }
+                if (!judge_from_bus(thread, to, message))
+                        break;
                 if (step_is_full(to, &thread->root->limits)) {
                         tally_add(&thread->n_dropped, 1);
                         break;
@@ -241,8 +244,13 @@ void driver_handle(Driver *driver, Shard *shard, Peer *peer, Incoming *incoming)
                             "registered");
                 return;
         }
-        if (peer->endpoint.id != ENDPOINT_NO_ID)
+        if (peer->endpoint.id != ENDPOINT_NO_ID) {
+                if (!judge_to_bus(call.thread, call.caller, call.header)) {
+                        driver_fail(&call, "AccessDenied", "%s", judge_refusal(call.thread));
+                        return;
+                }
                 send_capture(&shard->thread, &peer->endpoint, incoming);
+        }
         if (call.header->frame.type == FRAME_TYPE_METHOD_CALL)
                 driver_call(&call);
 }

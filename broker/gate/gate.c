@@ -16,6 +16,7 @@
 #include "broker/base/cleanup.h"
 #include "broker/gate/acceptor.h"
 #include "broker/gate/lobby.h"
+#include "broker/sync/qsbr.h"
 #include "broker/sync/switch.h"
 #include "broker/sync/wake.h"
 
@@ -94,6 +95,8 @@ static void *run(void *argument)
         Gate *gate = argument;
         ReadyEvent events[EVENTS_MAX];
 
+        qsbr_register_thread(); /* what is asked whom to admit may look things up */
+        qsbr_offline();
         gate->lobby.now_ns = clock_now_ns();
         while (!switch_is_on(&gate->stopping)) {
                 int n = wait_for_events(gate, events);
@@ -104,6 +107,7 @@ static void *run(void *argument)
                         handle_event(gate, &events[i]);
                 lobby_expire(&gate->lobby);
         }
+        qsbr_unregister_thread();
         return NULL;
 }
 

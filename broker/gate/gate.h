@@ -39,9 +39,10 @@ typedef struct GateListener {
 typedef struct GateOptions {
         const GateListener *listeners; /* copied */
         unsigned n_listeners;
-        unsigned mechanisms;     /* SASL_MECHANISM_*: as <auth> allows; 0: all */
-        uid_t bus_uid;           /* a session bus admits this uid only */
-        bool admits_every_uid;   /* system bus (its policy decides later) */
+        unsigned mechanisms; /* SASL_MECHANISM_*: as <auth> allows; 0: all */
+        uid_t bus_uid;
+        /* Whether this peer may use the bus; NULL: the bus's own uid only. On the gate's thread. */
+        bool (*admits)(void *context, const Credentials *credentials);
         unsigned max_incomplete; /* accepting pauses at this many (max_incomplete_connections) */
         /* Incomplete connections of one uid; one more is closed at once. The bus's own uid and root
          * have no such limit. 0: a half of max_incomplete, at least 1. */

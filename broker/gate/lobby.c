@@ -95,27 +95,32 @@ static void end_handshake(Lobby *lobby, Handshake *handshake, Tally *reason)
         free_handshake(lobby, handshake);
 }
 
-static bool admits_uid(Lobby *lobby, uid_t uid)
+static bool admits(Lobby *lobby, const Credentials *credentials)
 {
-        if (lobby->options.admits_every_uid || uid == lobby->options.bus_uid)
+        const GateOptions *options = &lobby->options;
+
+        if (options->admits ? options->admits(options->context, credentials)
+                            : credentials->uid == options->bus_uid)
                 return true;
         if (throttle_passes(&lobby->log_uid, lobby->now_ns))
-                log_warning("Refused a connection of uid %u: this bus admits only uid %u",
-                            (unsigned)uid, (unsigned)lobby->options.bus_uid);
+                log_warning("Refused a connection of uid %u: the policy of this bus, which runs as "
+                            "uid %u, does not let that user connect",
+                            (unsigned)credentials->uid, (unsigned)options->bus_uid);
         return false;
 }
 
 static void admit_handshake(Lobby *lobby, Handshake *handshake)
 {
-        GateConnection *connection;
+        GateConnection *connection = NULL;
 
         TRACE_HOP();
         /* Before anything else: nothing may be watching the fd when it changes its owner. */
         if (handshake->watched)
                 ready_remove(lobby->ready, handshake->fd);
         handshake->watched = false;
-        if (!admits_uid(lobby, handshake->sasl.uid) ||
-            handshake_take_connection(handshake, &connection) < 0) {
+        if (handshake_take_connection(handshake, &connection) < 0 ||
+            !admits(lobby, &connection->credentials)) {
+                gate_connection_free(connection);
                 end_handshake(lobby, handshake, &lobby->refused);
                 return;
         }

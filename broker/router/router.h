@@ -37,7 +37,7 @@ typedef struct RouterLimits { /* the reference's <limit> names */
 /* Everything that a reload replaces in one step; loaded once per message. Immutable. */
 typedef struct RouterRoot {
         Retired retired;
-        Policy policy;
+        Policy *policy; /* owned */
         RouterLimits limits;
 } RouterRoot;
 

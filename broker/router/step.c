@@ -3,6 +3,7 @@
 
 #include "broker/base/stage.h"
 #include "broker/base/trace.h"
+#include "broker/router/judge.h"
 
 bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits)
 {
@@ -147,6 +148,7 @@ static void step_capture_own(Step *step, const Endpoint *to, Message *message)
         matches_begin(thread);
         matches_exclude(thread, to);
         matches_find_eavesdroppers(&thread->router->matches, &query, thread);
+        judge_targets(thread, NULL, &header, JUDGE_LOCKED);
         step_push_targets(step, message);
 }
 
@@ -162,10 +164,14 @@ void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how, boo
         if (captured)
                 step_capture_own(step, to, message);
         /* An epoch must be raised even if the loser does not get to read the NameLost. */
-        if (how == STEP_RAISE_EPOCH || !step_is_full(to, &thread->root->limits))
+        if (!judge_from_bus(thread, to, message)) {
+                if (how == STEP_RAISE_EPOCH)
+                        mailbox_raise_epoch(&to->mailbox);
+        } else if (how == STEP_RAISE_EPOCH || !step_is_full(to, &thread->root->limits)) {
                 step_push(step, to, message, how);
-        else
+        } else {
                 tally_add(&thread->n_dropped, 1);
+        }
         message_unref(&thread->pool, message, 1);
 }
 
@@ -184,6 +190,7 @@ void step_broadcast_own(Step *step, Message *message, const Endpoint *except)
         for (unsigned i = 0; except && i < thread->n_targets; i++)
                 if (thread->targets[i] == except)
                         thread->targets[i] = thread->targets[--thread->n_targets];
+        judge_targets(thread, NULL, &header, JUDGE_LOCKED);
         step_push_targets(step, message);
         message_unref(&thread->pool, message, 1);
 }

@@ -80,6 +80,7 @@ static RouterRoot *peer_fixture_root(void)
                                       .max_match_rules_per_connection = 512,
                                       .max_replies_per_connection = 128,
                                       .pending_fd_timeout_ms = 150000};
+        ASSERT(policy_compile_open(1, &root->policy) == 0);
         return root;
 }
 
