@@ -166,9 +166,7 @@ static void peer_close_mailbox(Peer *peer)
                 Message *message = delivery->message;
 
                 node = node->next;
-                counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
-                if (message->n_fds > 0)
-                        counter_subtract(&peer->endpoint.queued_fds, message->n_fds);
+                endpoint_dequeue(&peer->endpoint, message_charge(message), message->n_fds);
                 message_unref(pool, message, 1);
         }
 }

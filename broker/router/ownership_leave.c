@@ -102,6 +102,7 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
                                    busmessage_owner_changed(thread, unique, unique, TEXT("")),
                                    endpoint);
                 names_leave(names, endpoint);
+                names_uncount_place(names);
                 step_end(&step);
                 lock_release(&names->lock);
                 activation_discard(thread);

@@ -53,8 +53,11 @@ typedef struct RouterHooks {
 
 struct Router {
         Turn turn;
-        Names names;         /* with the registry lock */
-        Matches matches;     /* changed inside the turn */
+        Names names;     /* with the registry lock */
+        Matches matches; /* changed inside the turn */
+        Tally n_rules;   /* with repetitions, as the peaks; written inside the turn, read without */
+        Tally peak_rules;
+        Tally peak_rules_per_connection;
         Cell root;           /* RouterRoot */
         Counter serial;      /* of the bus's own messages */
         Counter n_capturing; /* monitors and eavesdropping rules: if any, all take the turn */

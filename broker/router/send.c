@@ -146,7 +146,7 @@ static bool send_must_own(const RouterThread *thread, const Endpoint *to, const 
         enum { QUEUE_PINS_MAX = 64 * 1024 };
 
         return incoming->buffer && (thread->short_of_buffers || switch_is_on(&to->stalled) ||
-                                    counter_read(&to->queued_bytes) > QUEUE_PINS_MAX ||
+                                    endpoint_queued_bytes(to) > QUEUE_PINS_MAX ||
                                     counter_read(&thread->router->n_capturing) > 0);
 }
 

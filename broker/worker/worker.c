@@ -112,6 +112,8 @@ static void worker_publish_counters(Worker *worker)
         for (size_t i = 0; i < ARRAY_SIZE(values); i++)
                 tally_set(&worker->io_counters[i], values[i]);
         tally_set(&worker->n_peers, worker->shard.n_peers);
+        tally_set(&worker->pool_bytes, pool_bytes(&worker->shard.thread.pool));
+        tally_set(&worker->pool_free_bytes, pool_free_bytes(&worker->shard.thread.pool));
 }
 
 /* The loop; each phase answers one question. */

@@ -177,7 +177,7 @@ static bool hand_over(Client *client, Pool *pool)
                 if (client->receive)
                         client->receive(client, message, &header);
                 client->first = next ? CONTAINER_OF(next, Delivery, node) : NULL;
-                counter_subtract(&client->endpoint.queued_bytes, message_charge(message));
+                endpoint_dequeue_sent(&client->endpoint, 1, message_charge(message), 0);
                 message_unref(pool, message, 1);
         }
         return true;

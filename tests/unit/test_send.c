@@ -101,13 +101,13 @@ static void test_send_quota_is_over_not_at_the_limit(void **state)
         Actor *a = actor_join(fixture, 0), *b = actor_join(fixture, 1);
 
         actor_signal(a, ":1.1", "S");
-        fixture->root->limits.max_outgoing_bytes = counter_read(&b->endpoint.queued_bytes);
+        fixture->root->limits.max_outgoing_bytes = endpoint_queued_bytes(&b->endpoint);
         assert_int_equal(actor_signal(a, ":1.1", "S"), SEND_OK);
         assert_int_equal(actor_signal(a, ":1.1", "S"), SEND_FULL);
         actor_expect(b, "signal S");
         assert_int_equal(actor_signal(a, ":1.1", "S"), SEND_OK);
         assert_int_equal(actor_drop(b), 2);
-        assert_int_equal(counter_read(&b->endpoint.queued_bytes), 0);
+        assert_int_equal(endpoint_queued_bytes(&b->endpoint), 0);
 }
 
 static SendResult send_fds(Actor *from, const char *destination, uint32_t n, bool *ret_taken)
@@ -224,7 +224,7 @@ static void test_send_to_closed_mailbox_is_dropped(void **state)
         assert_int_equal(actor_signal(a, ":1.1", "S"), SEND_OK);
         assert_int_equal(actor_call(a, 5, ":1.1"), SEND_OK);
         assert_int_equal(counter_read(&a->endpoint.account->bytes), 0);
-        assert_int_equal(counter_read(&b->endpoint.queued_bytes), 0);
+        assert_int_equal(endpoint_queued_bytes(&b->endpoint), 0);
         actor_leave(b);
         actor_expect(a, "error 5 NoReply");
         actor_expect_nothing(a);
