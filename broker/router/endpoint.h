@@ -50,6 +50,9 @@ struct Endpoint {
         Tally n_received;        /* messages this connection sent to the bus */
         Tally n_sent;
         void (*destroy)(Endpoint *endpoint, Pool *mine); /* when the last reference is gone */
+        /* Any thread, in a read-side section, no lock held: it cannot be told what it waits for, so
+         * its connection ends. NULL: there is none. */
+        void (*fail)(Endpoint *endpoint);
 
         /* Immutable before the endpoint is shared. */
         Account *account;

@@ -29,6 +29,7 @@ typedef struct RouterLimits { /* the reference's <limit> names */
         uint64_t max_replies_per_connection;
         uint64_t auth_timeout_ms;
         uint64_t pending_fd_timeout_ms;
+        uint64_t reply_timeout_ms; /* 0: never */
         /* Not the reference's: of receivers that do not read; 0: never. */
         uint64_t stall_forgive_ms;
         uint64_t stall_close_ms;

@@ -123,9 +123,7 @@ void worker_loop(Worker *worker)
 
         while (!worker_is_done(worker)) {
                 worker_wait(worker); /* one kernel entry: submit, wait, reap */
-                shard->turn++;
-                shard->now_ns = clock_now_ns();
-                router_load_root(&shard->thread);
+                shard_begin_turn(shard);
                 if (UNLIKELY(switch_is_on(&worker->stopping)))
                         worker_close_all(worker);
                 shard_handle_sent(shard);          /* what has been sent? */
