@@ -45,6 +45,7 @@ void fixture_init(Fixture *fixture, unsigned n_threads)
         root->policy = (Policy){.generation = 1, .kind = POLICY_ALLOW_ALL};
         /* All the same: larger than anything a test does, small enough to add to. */
         memset(&root->limits, 0x3f, sizeof(root->limits));
+        root->limits.reply_timeout_ms = 0;
         memset(fixture, 0, sizeof(*fixture));
         r = wake_init(&fixture->wake);
         ASSERT(r == 0);
