@@ -245,6 +245,19 @@ static void test_timeout_against_replies_has_one_answer(void **state)
         print_message("%u of %d replies were late\n", n_late, N_ROUNDS);
 }
 
+/* Changes the configuration of the bus: the last test of a group. */
+static void test_timeout_is_that_of_the_start(void **state)
+{
+        Scene *scene = *state;
+        RawClient *caller = scene_join(scene), *callee = scene_join(scene);
+
+        assert_int_equal(bus_write_config(&scene->bus, "<limit name=\"reply_timeout\">600000"
+                                                       "</limit>"),
+                         0);
+        expect_empty(caller, scene_call(caller, "ReloadConfig", NULL));
+        expect_error(caller, call(caller, callee), "NoReply", TIMEOUT_TEXT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
@@ -259,6 +272,7 @@ int main(void)
         const struct CMUnitTest racing[] = {
                 TEST(test_timeout_of_many_calls_frees_their_places),
                 TEST(test_timeout_against_replies_has_one_answer),
+                TEST(test_timeout_is_that_of_the_start),
         };
         int r = scene_run("wire/reply_timeout", tests, start_with_four_workers);
 
