@@ -2,8 +2,8 @@
 /*
  * Debug.Stats.GetAllMatchRules. A bus has a hundred thousand rules and more, so nothing is locked
  * for long: connections and rules are listed without a lock (matches_list.c), and written to text
- * once. The caller's worker is busy meanwhile, about half a microsecond for each rule; the others
- * go on.
+ * once. The caller's worker is busy meanwhile, about a microsecond for each rule; the others go
+ * on.
  */
 #include <errno.h>
 #include <stdlib.h>
