@@ -8,12 +8,6 @@
 #include "broker/peer/peer.h"
 #include "broker/router/replies.h"
 
-static void peer_answer_late(RouterThread *thread, Endpoint *caller, uint32_t serial)
-{
-        replies_answer(thread, caller, serial,
-                       TEXT("Message did not receive a reply (timeout by message bus)"));
-}
-
 static void peer_arm_replies(Shard *shard, Peer *peer, uint64_t deadline_ns)
 {
         /* Out of memory: its next message arms it. */
@@ -27,7 +21,7 @@ static void peer_expire_replies(Timer *timer, void *context)
         Shard *shard = context;
 
         peer_arm_replies(shard, peer,
-                         replies_expire(&shard->thread, &peer->endpoint, peer_answer_late));
+                         replies_expire(&shard->thread, &peer->endpoint, replies_time_out));
 }
 
 void peer_watch_replies(Peer *peer)

@@ -80,12 +80,19 @@ uint64_t replies_deadline(const RouterThread *thread);
 uint64_t replies_first_deadline(const RouterThread *thread, const Endpoint *caller);
 
 /*
- * Caller's home worker: settles the calls that have waited for reply_timeout, and calls `answer`
- * for each that nobody else has settled; many of them not all at once. Returns when it is to be
- * called again, behind thread->now_ns, or REPLIES_NEVER.
+ * Caller's home worker: has `time_out`, replies_time_out(), settle each call that has waited for
+ * reply_timeout and that nobody has settled before; many of them not all at once. Returns when it
+ * is to be called again, behind thread->now_ns, or REPLIES_NEVER.
  */
 uint64_t replies_expire(RouterThread *thread, Endpoint *caller,
-                        void (*answer)(RouterThread *thread, Endpoint *caller, uint32_t serial));
+                        void (*time_out)(RouterThread *thread, Owed *owed));
+
+/* Settles the call, unless somebody else has, and answers it by NoReply. */
+void replies_time_out(RouterThread *thread, Owed *owed);
+
+/* Callee's home worker, before it pushes a reply that replies_consume() did not find: if the call
+ * has just timed out, its NoReply has been pushed when this returns. */
+void replies_pass_time_out(RouterThread *thread);
 
 /*
  * The error NoReply with that text, in the place of a reply. Any thread, in a read-side section, no

@@ -6,6 +6,7 @@
  * when they were delivered.
  */
 #include "broker/base/clock.h"
+#include "broker/base/stage.h"
 #include "broker/router/busmessage.h"
 #include "broker/router/replies.h"
 #include "broker/router/step.h"
@@ -31,8 +32,38 @@ uint64_t replies_first_deadline(const RouterThread *thread, const Endpoint *call
         return deadline_ns == REPLIES_NEVER ? replies_deadline(thread) : deadline_ns;
 }
 
+/* The bus answers in the place of a callee that says nothing. That, and the record, are settled
+ * inside the turn: whose reply comes too late finds that, and passes the turn before it is pushed
+ * (replies_pass_time_out()), so that it comes behind the NoReply. */
+void replies_time_out(RouterThread *thread, Owed *owed)
+{
+        Endpoint *caller = owed->caller;
+        Message *error =
+                busmessage_error(thread, caller, owed->serial, "NoReply",
+                                 TEXT("Message did not receive a reply (timeout by message bus)"));
+        bool won;
+        Step step;
+
+        step_begin(&step, thread);
+        won = replies_settle(owed);
+        STAGE_STOP(REPLY_TIMED_OUT, caller->id);
+        if (won && error)
+                step_push_own(&step, caller, error, STEP_PLAIN, true);
+        step_end(&step);
+        if (!won && error)
+                message_unref(&thread->pool, error, 1);
+        if (won && !error && caller->fail)
+                caller->fail(caller);
+}
+
+void replies_pass_time_out(RouterThread *thread)
+{
+        if (thread->root->limits.reply_timeout_ms > 0 && !STAGE_MUTANT(NO_TIMEOUT_TURN))
+                turn_pass(&thread->router->turn);
+}
+
 uint64_t replies_expire(RouterThread *thread, Endpoint *caller,
-                        void (*answer)(RouterThread *thread, Endpoint *caller, uint32_t serial))
+                        void (*time_out)(RouterThread *thread, Owed *owed))
 {
         uint64_t next_ns = REPLIES_NEVER;
         unsigned n = 0;
@@ -47,12 +78,9 @@ uint64_t replies_expire(RouterThread *thread, Endpoint *caller,
                         continue;
                 }
                 if (deadline_ns <= thread->now_ns) {
-                        const uint32_t serial = owed->serial;
-
                         if (n++ == EXPIRE_BATCH)
                                 return thread->now_ns + 1;
-                        if (replies_settle(owed))
-                                answer(thread, caller, serial);
+                        time_out(thread, owed);
                         replies_forget_call(thread, caller, owed);
                         continue;
                 }

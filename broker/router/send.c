@@ -181,8 +181,11 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
                                              send_must_own(thread, route.to, incoming));
         if (!*message) /* unless the callee has left meanwhile and answered */
                 return !owed || replies_settle(owed) ? SEND_NO_MEMORY : SEND_OK;
-        if (send_is_reply(header))
-                replies_consume(thread, sender, route.to, header->reply_serial);
+        if (send_is_reply(header) &&
+            !replies_consume(thread, sender, route.to, header->reply_serial)) {
+                TRACE_WINDOW(TRACE_EXEMPT);
+                replies_pass_time_out(thread);
+        }
         /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. After a change of owner
          * the record is taken back; if that fails the old owner has left and answered. */
         STAGE_STOP(SEND_RECORDED, sender->id);

@@ -10,6 +10,7 @@
 
 #include "broker/base/assert.h"
 #include "broker/router/replies.h"
+#include "broker/router/send.h"
 #include "tests/race/explorer.h"
 #include "tests/race/router_fixture.h"
 
@@ -28,7 +29,19 @@ static Client clients[N_THREADS];
 static unsigned n_answers[N_CALLS];
 static bool caller_left, callee_left;
 
-/* No thread here takes a lock: nothing is pushed. */
+/* The locks of broker/sync/lock.h, for coroutines. */
+static bool turn_held, registry_held;
+
+static bool turn_is_free(void)
+{
+        return !turn_held;
+}
+
+static bool registry_is_free(void)
+{
+        return !registry_held;
+}
+
 void lock_init(Lock *lock)
 {
         (void)lock;
@@ -41,12 +54,21 @@ void lock_deinit(Lock *lock)
 
 void lock_acquire(Lock *lock) LOCK_UNCHECKED
 {
-        (void)lock;
+        const bool is_turn = lock == &fixture.router.turn.lock;
+        bool *held = is_turn ? &turn_held : &registry_held;
+
+        explorer_point();
+        while (*held)
+                explorer_wait(is_turn ? turn_is_free : registry_is_free);
+        *held = true;
 }
 
 void lock_release(Lock *lock) LOCK_UNCHECKED
 {
-        (void)lock;
+        bool *held = lock == &fixture.router.turn.lock ? &turn_held : &registry_held;
+
+        ASSERT(*held);
+        *held = false;
 }
 
 static void note_answer(RouterThread *thread, Endpoint *caller, uint32_t serial)
@@ -76,10 +98,18 @@ static void begin(void)
         fixture.threads[CALLER].now_ns = LATE_NS;
 }
 
+static void note_time_out(RouterThread *thread, Owed *owed)
+{
+        const uint32_t serial = owed->serial;
+
+        if (replies_settle(owed))
+                note_answer(thread, owed->caller, serial);
+}
+
 static void expire(void)
 {
         uint64_t next_ns =
-                replies_expire(&fixture.threads[CALLER], &clients[CALLER].endpoint, note_answer);
+                replies_expire(&fixture.threads[CALLER], &clients[CALLER].endpoint, note_time_out);
 
         ASSERT(next_ns == REPLIES_NEVER);
 }
@@ -131,13 +161,75 @@ static void check(void)
                 pool_replenish(&fixture.threads[i].pool);
 }
 
+/* The same with what is really sent: NoReply, and the reply that is too late for it, in this order.
+ */
+
+static bool got_error, got_return;
+
+static void receive(Client *client, const Message *message, const Header *header)
+{
+        (void)message;
+        ASSERT(client->index == CALLER);
+        if (header->reply_serial != FIRST_SERIAL)
+                return;
+        if (header->frame.type == FRAME_TYPE_METHOD_RETURN) {
+                ASSERT(!got_return);
+                got_return = true;
+                return;
+        }
+        ASSERT(header->frame.type == FRAME_TYPE_ERROR && !got_error && !got_return);
+        got_error = true;
+}
+
+static void begin_sending(void)
+{
+        begin();
+        clients[CALLER].receive = receive;
+        got_error = false;
+        got_return = false;
+}
+
+static void expire_and_send(void)
+{
+        (void)replies_expire(&fixture.threads[CALLER], &clients[CALLER].endpoint, replies_time_out);
+        fixture_flush(&fixture, CALLER);
+}
+
+static void send_reply(void)
+{
+        const WriterHeader header = {.type = FRAME_TYPE_METHOD_RETURN,
+                                     .serial = 1,
+                                     .reply_serial = FIRST_SERIAL,
+                                     .destination = endpoint_name(&clients[CALLER].endpoint)};
+        uint8_t bytes[FIXTURE_BYTES_MAX] __attribute__((aligned(8)));
+        SendResult result;
+        Incoming incoming;
+
+        fixture_message(bytes, &header, &clients[CALLEE], &incoming);
+        result = send_unicast(&fixture.threads[CALLEE], &clients[CALLEE].endpoint, &incoming);
+        ASSERT(result == SEND_OK);
+        fixture_flush(&fixture, CALLEE);
+}
+
+static void check_sent(void)
+{
+        for (unsigned i = 0; i < N_THREADS; i++)
+                fixture_flush(&fixture, i);
+        clients[CALLER].receive = NULL;
+        ASSERT(got_return);
+        replies_forget_calls(&fixture.threads[CALLER], &clients[CALLER].endpoint);
+        seal();
+        owed_list_init(&clients[CALLEE].endpoint.owed_incoming);
+        ASSERT(counter_read(&clients[CALLER].endpoint.n_owed_to) == 0);
+}
+
 static void explore(void (*caller)(void), void (*callee)(void))
 {
         Explorer explorer = {.n_threads = N_THREADS,
                              .threads = {caller, callee},
-                             .begin = begin,
-                             .end = check,
-                             .preemptions_max = 4};
+                             .begin = caller == expire_and_send ? begin_sending : begin,
+                             .end = caller == expire_and_send ? check_sent : check,
+                             .preemptions_max = caller == expire_and_send ? 3 : 4};
 
         fixture_init(&fixture, N_THREADS);
         ((RouterRoot *)(uintptr_t)router_root(&fixture.router))->limits.reply_timeout_ms = 1;
@@ -179,6 +271,12 @@ static void test_replies_callers_end_against_the_callees(void **state)
         explore(leave, answer_first_and_leave);
 }
 
+static void test_replies_time_out_comes_before_a_late_reply(void **state)
+{
+        (void)state;
+        explore(expire_and_send, send_reply);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -186,6 +284,7 @@ int main(void)
                 cmocka_unit_test(test_replies_time_out_against_the_callees_end),
                 cmocka_unit_test(test_replies_time_out_and_callers_end_against_the_callees),
                 cmocka_unit_test(test_replies_callers_end_against_the_callees),
+                cmocka_unit_test(test_replies_time_out_comes_before_a_late_reply),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
