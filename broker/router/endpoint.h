@@ -38,8 +38,6 @@ struct Endpoint {
         RefCount references;
         Counter queue; /* waits for this receiver: bytes and messages in one word */
         Counter queued_fds;
-        Tally peak_queued_bytes; /* duty holder: endpoint_dequeue_sent() */
-        Tally peak_queued_fds;
         Counter n_owed_to;      /* replies owed to this caller */
         OwedList owed_incoming; /* replies this callee owes: put there by callers' workers */
         Counter n_owed_incoming;
@@ -49,10 +47,6 @@ struct Endpoint {
         Cell names;              /* NameSet: an immutable snapshot, or NULL: none */
         Tally n_received;        /* messages this connection sent to the bus */
         Tally n_sent;
-        void (*destroy)(Endpoint *endpoint, Pool *mine); /* when the last reference is gone */
-        /* Any thread, in a read-side section, no lock held: it cannot be told what it waits for, so
-         * its connection ends. NULL: there is none. */
-        void (*fail)(Endpoint *endpoint);
 
         /* Immutable before the endpoint is shared. */
         Account *account;
@@ -60,7 +54,11 @@ struct Endpoint {
         uint32_t home; /* index of the worker that owns its input */
         uint32_t uid;
         bool passes_fds;
-        bool privileged; /* uid 0 or the bus's own */
+        bool privileged;                                 /* uid 0 or the bus's own */
+        void (*destroy)(Endpoint *endpoint, Pool *mine); /* when the last reference is gone */
+        /* Any thread, in a read-side section, no lock held: it cannot be told what it waits for, so
+         * its connection ends. NULL: there is none. */
+        void (*fail)(Endpoint *endpoint);
 
         /* Written once by Hello, inside the registry, before others can find it. */
         uint64_t id; /* N of ":1.N", or ENDPOINT_NO_ID */
@@ -94,8 +92,10 @@ struct Endpoint {
         uint32_t n_owes;
         uint32_t n_owes_sweep; /* look for dead records when n_owes gets here */
 
-        /* Duty holder, or whoever passes the duty on. */
+        /* Duty holder, or whoever passes the duty on. Anybody may read the peaks. */
         StackNode duty_node;
+        Tally peak_queued_bytes; /* endpoint_dequeue_sent() */
+        Tally peak_queued_fds;
 };
 
 static inline Text endpoint_name(const Endpoint *endpoint)
