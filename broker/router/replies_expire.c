@@ -16,9 +16,11 @@ enum { EXPIRE_BATCH = 256 }; /* answers, before others have their turn */
 uint64_t replies_deadline(const RouterThread *thread)
 {
         const uint64_t timeout_ms = thread->root->limits.reply_timeout_ms;
-        const uint64_t now_ns = thread->now_ns > 0 ? thread->now_ns : clock_now_ns();
 
-        return timeout_ms > 0 ? now_ns + timeout_ms * CLOCK_NS_PER_MS : REPLIES_NEVER;
+        if (LIKELY(timeout_ms == 0))
+                return REPLIES_NEVER;
+        return (thread->now_ns > 0 ? thread->now_ns : clock_now_ns()) +
+               timeout_ms * CLOCK_NS_PER_MS;
 }
 
 uint64_t replies_first_deadline(const RouterThread *thread, const Endpoint *caller)

@@ -41,7 +41,9 @@ static void read_value(MarshalReader *reader, const char *signature, StatsEntry 
                 uint32_t size = marshal_reader_u32(reader);
 
                 marshal_reader_align(reader, signature[1] == '{' ? 8 : 4);
+                entry->at = reader->at;
                 reader->at += size;
+                entry->end = reader->at;
                 break;
         }
         default:

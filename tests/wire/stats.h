@@ -13,6 +13,7 @@ typedef struct StatsEntry {
         char type;                     /* of the value; 'a' for all arrays */
         uint64_t value;                /* of u, t and b */
         char text[RAWCLIENT_NAME_MAX]; /* of s */
+        size_t at, end;                /* of an array: its elements in the body */
 } StatsEntry;
 
 typedef struct Stats {

@@ -222,6 +222,115 @@ static void test_stats_show_what_waits_for_a_client_that_does_not_read(void **st
         assert_true(stats_get_value(asker, sender->unique_name, "PeakIncomingBytes") > 1000000);
 }
 
+/* The counts of an open a{st}: the sum of those called `key`. */
+static uint64_t read_count(MarshalReader *reader, const char *key)
+{
+        size_t end = marshal_reader_u32(reader);
+        uint64_t sum = 0;
+
+        marshal_reader_align(reader, 8);
+        end += reader->at;
+        while (reader->at < end && !reader->bad) {
+                bool wanted;
+                uint64_t value;
+
+                marshal_reader_align(reader, 8);
+                wanted = !strcmp(marshal_reader_string(reader), key);
+                value = marshal_reader_u64(reader);
+                sum += wanted ? value : 0;
+        }
+        assert_false(reader->bad);
+        return sum;
+}
+
+static const StatsEntry *find_entry(const Stats *stats, const char *key)
+{
+        for (size_t i = 0; i < stats->n; i++)
+                if (!strcmp(stats->entries[i].key, key))
+                        return &stats->entries[i];
+        fail_msg("no key %s", key);
+        return NULL;
+}
+
+/* What ringbus has for each worker, summed up. */
+static uint64_t sum_of_workers(RawClient *client, const char *key)
+{
+        const StatsEntry *entry;
+        MarshalReader reader;
+        uint64_t sum = 0;
+        Stats stats;
+
+        stats_get(client, NULL, &stats);
+        entry = find_entry(&stats, "RingbusWorkers");
+        marshal_reader_init(&reader, client->message->body, client->message->body_size, false);
+        reader.at = entry->at;
+        while (reader.at < entry->end)
+                sum += read_count(&reader, key);
+        return sum;
+}
+
+/* And for the user who runs this test, who is the only one. */
+static uint64_t count_of_user(RawClient *client, const char *key)
+{
+        const StatsEntry *entry;
+        MarshalReader reader;
+        uint64_t value;
+        Stats stats;
+
+        stats_get(client, NULL, &stats);
+        entry = find_entry(&stats, "RingbusUsers");
+        marshal_reader_init(&reader, client->message->body, client->message->body_size, false);
+        reader.at = entry->at;
+        assert_int_equal(marshal_reader_u32(&reader), geteuid());
+        value = read_count(&reader, key);
+        assert_int_equal(reader.at, entry->end);
+        return value;
+}
+
+/* What other threads have not counted yet they will soon. */
+static void await_count(RawClient *client, uint64_t (*count)(RawClient *client, const char *key),
+                        const char *key, uint64_t value)
+{
+        const int64_t until = pressure_now_ms() + RAWCLIENT_TIMEOUT_MS;
+        uint64_t found;
+
+        while ((found = count(client, key)) != value)
+                if (pressure_now_ms() > until)
+                        fail_msg("%s is %llu", key, (unsigned long long)found);
+}
+
+static void test_stats_of_workers_and_users_add_up(void **state)
+{
+        Scene *scene = *state;
+        RawClient *sender = scene_join(scene), *slow = scene_join(scene),
+                  *asker = scene_join(scene);
+        const RawHeader signal = scene_signal(slow->unique_name, "S", "s");
+        uint64_t routed, bytes;
+
+        if (!scene->bus.is_ringbus) { /* has neither */
+                Stats stats;
+
+                stats_get(asker, NULL, &stats);
+                assert_int_equal(stats.n, 12);
+                return;
+        }
+        await_count(asker, sum_of_workers, "Connections", 4);
+        await_count(asker, count_of_user, "Connections", 4);
+        await_count(asker, count_of_user, "OutgoingBytes", 0);
+        routed = sum_of_workers(asker, "Routed");
+        for (unsigned i = 0; i < N_QUEUED; i++)
+                send_to(sender, &signal);
+        expect_nothing(sender);
+        assert_true(sum_of_workers(asker, "Routed") >= routed + N_QUEUED);
+        bytes = stats_get_value(asker, slow->unique_name, "OutgoingBytes");
+        assert_true(bytes > 1000000);
+        assert_true(count_of_user(asker, "OutgoingBytes") >= bytes);
+        assert_true(count_of_user(asker, "IncomingMessages") > 1000000 / BODY_SIZE);
+        for (unsigned i = 0; i < N_QUEUED; i++)
+                (void)expect_signal(slow, sender->unique_name, "S");
+        await_count(asker, count_of_user, "OutgoingMessages", 0);
+}
+
 static void test_stats_show_fds(void **state)
 {
         Scene *scene = *state;
@@ -280,6 +389,7 @@ int main(void)
                 TEST(test_stats_count_names_and_their_peaks),
                 TEST(test_stats_count_rules_and_their_peaks),
                 TEST(test_stats_show_what_waits_for_a_client_that_does_not_read),
+                TEST(test_stats_of_workers_and_users_add_up),
                 TEST(test_stats_show_fds),
                 TEST(test_stats_are_announced),
         };
