@@ -48,6 +48,7 @@ const DriverInterface driver_interfaces[] = {
          "      <arg type=\"as\" name=\"invalidated_properties\"/>\n"
          "    </signal>\n"},
         {"org.freedesktop.DBus.Introspectable", true, driver_introspectable_methods, NULL},
+        {"org.freedesktop.DBus.Debug.Stats", false, driver_stats_methods, NULL},
         {"org.freedesktop.DBus.Peer", true, driver_peer_methods, NULL},
         {NULL, false, NULL, NULL},
 };

@@ -14,16 +14,8 @@ enum {
 
 static void ownership_answer_no_reply(RouterThread *thread, Endpoint *caller, uint32_t serial)
 {
-        Message *error = busmessage_error(
-                thread, caller, serial, "NoReply",
-                TEXT("Message recipient disconnected from message bus without replying"));
-        Step step;
-
-        if (!error)
-                return;
-        step_begin(&step, thread);
-        step_push_own(&step, caller, error, STEP_PLAIN, true);
-        step_end(&step);
+        replies_answer(thread, caller, serial,
+                       TEXT("Message recipient disconnected from message bus without replying"));
 }
 
 /* The snapshots of those who have inherited names: one new for each, however many it got. Without
@@ -102,6 +94,7 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
                                    busmessage_owner_changed(thread, unique, unique, TEXT("")),
                                    endpoint);
                 names_leave(names, endpoint);
+                names_uncount_place(names);
                 step_end(&step);
                 lock_release(&names->lock);
                 activation_discard(thread);

@@ -34,14 +34,31 @@ static void rules_refresh_owner(Step *step, Name *name) LOCK_UNCHECKED
                 names_publish_set(&router->names, owner->endpoint, name, set);
 }
 
-unsigned rules_count(RouterThread *thread, Endpoint *endpoint)
+void rules_read_counts(RouterThread *thread, const Endpoint *endpoint, unsigned *ret_n,
+                       unsigned *ret_peak)
 {
-        unsigned n;
-
         turn_take(&thread->router->turn);
-        n = endpoint->n_rules;
+        *ret_n = endpoint->n_rules;
+        *ret_peak = endpoint->peak_rules;
         turn_release(&thread->router->turn);
+}
+
+unsigned rules_count(RouterThread *thread, const Endpoint *endpoint)
+{
+        unsigned n, peak;
+
+        rules_read_counts(thread, endpoint, &n, &peak);
         return n;
+}
+
+static void rules_count_in(Router *router, Endpoint *endpoint)
+{
+        endpoint->n_rules++;
+        if (endpoint->n_rules > endpoint->peak_rules)
+                endpoint->peak_rules = endpoint->n_rules;
+        tally_add(&router->n_rules, 1);
+        tally_raise(&router->peak_rules, tally_read(&router->n_rules));
+        tally_raise(&router->peak_rules_per_connection, endpoint->n_rules);
 }
 
 /* Inside the turn (and the registry lock when `name`, or when it eavesdrops). */
@@ -72,7 +89,7 @@ static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule 
                         names_raise_epochs(&router->names);
                 step_bump(step);
         }
-        endpoint->n_rules++;
+        rules_count_in(router, endpoint);
         return RULES_OK;
 }
 
@@ -120,6 +137,7 @@ static void rules_take_out(Step *step, MatchEntry *entry)
         const bool watches = matches_entry_watches(entry);
 
         matches_entry_endpoint(entry)->n_rules--;
+        tally_add(&router->n_rules, UINT64_C(0) - 1);
         if (!matches_remove(&router->matches, entry))
                 return;
         if (eavesdrops)
