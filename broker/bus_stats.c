@@ -82,16 +82,16 @@ void bus_stats_log(Bus *bus)
 
                 worker_read_counters(bus->workers[i], &c);
                 log_notice("worker %u: connections=%llu routed=%llu deliveries=%llu flushes=%llu "
-                           "dropped=%llu denied=%llu verdict_hits=%llu verdict_misses=%llu "
-                           "invalid=%llu stalled=%llu kernel_entries=%llu receives=%llu "
-                           "sleeps=%llu",
+                           "dropped=%llu invalid=%llu stalled=%llu kernel_entries=%llu "
+                           "receives=%llu sleeps=%llu denied=%llu verdict_hits=%llu "
+                           "verdict_misses=%llu",
                            i, (unsigned long long)c.peers, (unsigned long long)c.routed,
                            (unsigned long long)c.deliveries, (unsigned long long)c.flushes,
-                           (unsigned long long)c.dropped, (unsigned long long)c.denied,
-                           (unsigned long long)c.verdict_hits, (unsigned long long)c.verdict_misses,
-                           (unsigned long long)c.closed_invalid,
+                           (unsigned long long)c.dropped, (unsigned long long)c.closed_invalid,
                            (unsigned long long)c.closed_stalled,
                            (unsigned long long)c.kernel_entries, (unsigned long long)c.receives,
-                           (unsigned long long)c.sleeps);
+                           (unsigned long long)c.sleeps, (unsigned long long)c.denied,
+                           (unsigned long long)c.verdict_hits,
+                           (unsigned long long)c.verdict_misses);
         }
 }
