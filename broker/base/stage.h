@@ -36,6 +36,7 @@
         X(LEAVE_CLOSED)       /* who leaves: its mailbox is closed, all the rest is there */       \
         X(LEAVE_ANNOUNCED)    /* who leaves: rules and names are gone, the list not sealed */      \
         X(LEAVE_SEALED)       /* who leaves: what it owed is answered */                           \
+        X(MONITOR_ANNOUNCED)  /* who becomes one: its names are gone, it sees nothing yet */       \
         X(DRIVER_ANSWER)      /* caller: a query has its answer, which is not pushed */            \
         X(MAILBOX_TAKE)       /* the mailbox's address: take has read the word, not changed it */  \
         X(OUTPUT_TAKEN)       /* receiver: its mailbox is taken, nothing is sent */                \

@@ -17,7 +17,8 @@ typedef struct DriverCall {
         Endpoint *caller; /* the peer's */
         const Header *header;
         const uint8_t *body;
-        size_t at; /* of the next argument */
+        size_t at;   /* of the next argument */
+        bool failed; /* an error is the answer */
 } DriverCall;
 
 enum {
@@ -45,6 +46,7 @@ typedef struct DriverInterface {
 extern const DriverInterface driver_interfaces[];
 
 extern const DriverMethod driver_bus_methods[];
+extern const DriverMethod driver_monitoring_methods[];
 extern const DriverMethod driver_peer_methods[];
 extern const DriverMethod driver_introspectable_methods[];
 extern const DriverMethod driver_properties_methods[];
@@ -63,6 +65,7 @@ void driver_name_has_owner(DriverCall *call);
 void driver_get_name_owner(DriverCall *call);
 void driver_add_match(DriverCall *call);
 void driver_remove_match(DriverCall *call);
+void driver_become_monitor(DriverCall *call);
 void driver_get_unix_user(DriverCall *call);
 void driver_get_process_id(DriverCall *call);
 void driver_get_credentials(DriverCall *call);
@@ -70,6 +73,14 @@ void driver_get_selinux_context(DriverCall *call);
 void driver_get_audit_data(DriverCall *call);
 void driver_ping(DriverCall *call);
 void driver_get_machine_id(DriverCall *call);
+
+/* Says in the log that the caller is not privileged, not more often than strangers should decide.
+ */
+void driver_log_refused(DriverCall *call);
+
+/* Parses a match rule's text; `scratch` has MATCHRULE_TEXT_MAX bytes. False: the error has been
+ * sent. */
+bool driver_parse_rule(DriverCall *call, Text text, char *scratch, MatchRule *rule);
 
 /* The next argument; the signature has been checked. */
 Text driver_read_string(DriverCall *call);
@@ -96,7 +107,14 @@ void driver_write_u32(Writer *writer, const void *context);  /* const uint32_t *
 void driver_write_text(Writer *writer, const void *context); /* const Text * */
 
 #define driver_fail(call, name, ...)                                                               \
-        driver_push_error((call)->thread, (call)->caller, (call)->header->frame.serial, name,      \
-                          __VA_ARGS__)
+        ((call)->failed = true,                                                                    \
+         driver_push_error((call)->thread, (call)->caller, (call)->header->frame.serial, name,     \
+                           __VA_ARGS__))
+
+/* Instead of send_capture() and what follows: the message and, directly behind it, the error. */
+#define driver_refuse(call, incoming, name, ...)                                                   \
+        send_refuse((call)->thread, (call)->caller, incoming,                                      \
+                    driver_build_error((call)->thread, (call)->caller,                             \
+                                       (call)->header->frame.serial, name, __VA_ARGS__))
 
 #endif

@@ -28,11 +28,12 @@ static void driver_write_features(Writer *writer, const Driver *driver)
         writer_close_array(writer);
 }
 
-/* Optional interfaces only; there are none so far. */
+/* Optional interfaces only. */
 static void driver_write_interfaces(Writer *writer, const Driver *driver)
 {
         (void)driver;
         writer_open_array(writer, 's');
+        writer_string(writer, TEXT("org.freedesktop.DBus.Monitoring"));
         writer_close_array(writer);
 }
 

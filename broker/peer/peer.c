@@ -169,6 +169,7 @@ static void peer_close_mailbox(Peer *peer)
                 counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
                 if (message->n_fds > 0)
                         counter_subtract(&peer->endpoint.queued_fds, message->n_fds);
+                message_end_delivery(delivery);
                 message_unref(pool, message, 1);
         }
 }

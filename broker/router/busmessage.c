@@ -81,16 +81,26 @@ Message *busmessage_name_lost(RouterThread *thread, const Endpoint *to, Text nam
         return busmessage_name(thread, to, TEXT("NameLost"), name);
 }
 
+Text busmessage_sender(const Endpoint *endpoint)
+{
+        return endpoint->id == ENDPOINT_NO_ID ? TEXT(":not.active.yet") : endpoint_name(endpoint);
+}
+
 Message *busmessage_error(RouterThread *thread, const Endpoint *to, uint32_t serial,
                           const char *error_name, Text text)
+{
+        return busmessage_error_to(thread, busmessage_sender(to), serial, error_name, text);
+}
+
+Message *busmessage_error_to(RouterThread *thread, Text to, uint32_t serial, const char *error_name,
+                             Text text)
 {
         const Text texts[] = {text, TEXT_NONE};
         char full_name[128];
         WriterHeader header = {.type = FRAME_TYPE_ERROR,
                                .sender = BUSMESSAGE_BUS_NAME,
                                .reply_serial = serial,
-                               .destination = to->id == ENDPOINT_NO_ID ? TEXT(":not.active.yet")
-                                                                       : endpoint_name(to),
+                               .destination = to,
                                .signature = TEXT("s")};
 
         snprintf(full_name, sizeof(full_name), "org.freedesktop.DBus.Error.%s", error_name);

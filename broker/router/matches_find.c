@@ -196,3 +196,13 @@ void matches_find_eavesdroppers(const Matches *matches, MatchQuery *query, Route
                         matches_add_target(thread, entry->endpoint);
         }
 }
+
+bool matches_monitor_wants(const Endpoint *monitor, MatchQuery *query)
+{
+        LIST_FOREACH(&monitor->rules, node)
+        {
+                if (matches_query_satisfies(query, CONTAINER_OF(node, MatchEntry, owner_node)))
+                        return true;
+        }
+        return false;
+}

@@ -8,10 +8,12 @@
  * (broker/router/ownership.h).
  */
 
-#include "broker/router/endpoint.h"
+#include "broker/router/routerthread.h"
 #include "broker/sync/lock.h"
 
 typedef struct Name Name;
+
+enum { NAMES_SLOT_WORDS = ROUTER_SLOTS_MAX / 64 };
 
 typedef struct Names {
         Lock lock;        /* the registry lock */
@@ -21,7 +23,7 @@ typedef struct Names {
         List users;       /* NamesUser: connections by uid */
         uint64_t next_id;
         unsigned n_endpoints; /* that said Hello */
-        uint64_t *slots;      /* one bit each: taken */
+        uint64_t *slots;      /* NAMES_SLOT_WORDS: one bit each: taken */
         uint32_t slots_hint;  /* word where a search begins */
         Qsbr *qsbr;           /* borrowed */
 } Names;
@@ -133,7 +135,10 @@ int names_enter(Names *names, Pool *pool, Endpoint *endpoint) LOCK_REQUIRES(name
 /* From now on it is found by its unique name. */
 void names_reveal(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
 
-/* The end of the same. */
+/* From now on it is not any more, and no line of ListNames; it stays counted as a connection. */
+void names_hide(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
+
+/* The end of the connection; hides it first if need be. */
 void names_leave(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
 
 /* Inside the turn, after n_capturing was raised from 0: unicasts on their way that have not seen

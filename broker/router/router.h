@@ -46,7 +46,8 @@ typedef struct RouterHooks {
          * no lock held; wakes the worker if it sleeps. */
         void (*post_duties)(void *context, unsigned home, StackNode *chain);
         /* Has worker `home` call replies_collect() for a callee (with a reference, by its
-         * collect_node): callers add records faster than it answers. */
+         * collect_node): callers add records faster than it answers. Or look whether it is a
+         * monitor that is over its limit (Endpoint.overflown). */
         void (*post_collect)(void *context, Endpoint *callee);
         void *context;
 } RouterHooks;

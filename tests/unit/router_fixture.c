@@ -211,11 +211,14 @@ static void actor_retired(Retired *retired)
 }
 
 /* Accounts for a delivery that is sent, or dropped. */
-static void actor_finish(Actor *actor, Message *message)
+static void actor_finish(Actor *actor, const Delivery *delivery)
 {
+        Message *message = delivery->message;
+
         counter_subtract(&actor->endpoint.queued_bytes, message_charge(message));
         if (message->n_fds > 0)
                 counter_subtract(&actor->endpoint.queued_fds, message->n_fds);
+        message_end_delivery(delivery);
         message_unref(&actor->thread->pool, message, 1);
 }
 
@@ -225,7 +228,7 @@ static void actor_discard(Actor *actor, MailNode *node)
                 Delivery *delivery = CONTAINER_OF(node, Delivery, node);
 
                 node = node->next;
-                actor_finish(actor, delivery->message);
+                actor_finish(actor, delivery);
         }
 }
 
@@ -294,7 +297,7 @@ const RawMessage *actor_next(Actor *actor)
         assert_true(message_is_committed(delivery->message));
         rawmessage_free(actor->last);
         actor->last = actor_read(actor, delivery->message);
-        actor_finish(actor, delivery->message);
+        actor_finish(actor, delivery);
         return actor->last;
 }
 
