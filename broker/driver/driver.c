@@ -14,10 +14,11 @@
 #include "broker/base/log.h"
 #include "broker/base/stage.h"
 #include "broker/driver/driver_private.h"
-#include "broker/router/send.h"
-#include "broker/router/step.h"
 
-enum { ERROR_TEXT_MAX = 2048 };
+enum {
+        ERROR_TEXT_MAX = 2048,
+        HELLO_SIZE_MAX = 4096, /* of the pools, and quickly copied */
+};
 
 #define REFUSED_LOG_NS CLOCK_NS_PER_S
 
@@ -177,6 +178,17 @@ void driver_push_error(RouterThread *thread, Endpoint *to, uint32_t serial, cons
         driver_push(thread, to, error);
 }
 
+void driver_end_failed(DriverCall *call, Message *error)
+{
+        call->failed = true;
+        if (!error)
+                return; /* the peer is being closed */
+        if (call->shown)
+                driver_push(call->thread, call->caller, error);
+        else
+                send_refuse(call->thread, call->caller, call->incoming, error);
+}
+
 /* The method, and whether its interface exists at this path at all. */
 static const DriverMethod *driver_find_method(const Header *header, bool canonical,
                                               bool *ret_known_interface)
@@ -252,23 +264,27 @@ static bool driver_is_hello(const Header *header)
 
 void driver_handle(Driver *driver, Shard *shard, Peer *peer, Incoming *incoming)
 {
+        const bool first = peer->endpoint.id == ENDPOINT_NO_ID;
         DriverCall call = {.driver = driver,
                            .shard = shard,
                            .thread = &shard->thread,
                            .peer = peer,
                            .caller = &peer->endpoint,
                            .header = &incoming->header,
-                           .body = incoming_body(incoming)};
+                           .body = incoming_body(incoming),
+                           .incoming = incoming};
+        Message *shown = NULL;
 
-        Message *shown;
-
-        if (peer->endpoint.id == ENDPOINT_NO_ID && !driver_is_hello(call.header)) {
-                driver_refuse(&call, incoming, "AccessDenied",
-                              "Client tried to send a message other than Hello without being "
-                              "registered");
+        if (first && !driver_is_hello(call.header)) {
+                driver_fail(&call, "AccessDenied",
+                            "Client tried to send a message other than Hello without being "
+                            "registered");
                 return;
         }
-        shown = send_capture(&shard->thread, &peer->endpoint, incoming);
+        /* A Hello is shown with the name that it brings, unless that is too much inside a step. */
+        call.shown = !first || call.header->frame.size > HELLO_SIZE_MAX;
+        if (call.shown)
+                shown = send_capture(&shard->thread, &peer->endpoint, incoming);
         if (call.header->frame.type == FRAME_TYPE_METHOD_CALL)
                 driver_call(&call);
         send_end_capture(&shard->thread, &peer->endpoint, incoming, shown, !call.failed);

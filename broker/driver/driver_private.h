@@ -7,6 +7,7 @@
 #include "broker/driver/driver.h"
 #include "broker/router/busmessage.h"
 #include "broker/router/ownership.h"
+#include "broker/router/send.h"
 
 /* A method call addressed to the bus. Owner: the worker that handles it. */
 typedef struct DriverCall {
@@ -17,8 +18,10 @@ typedef struct DriverCall {
         Endpoint *caller; /* the peer's */
         const Header *header;
         const uint8_t *body;
-        size_t at;   /* of the next argument */
-        bool failed; /* an error is the answer */
+        Incoming *incoming; /* the same */
+        size_t at;          /* of the next argument */
+        bool failed;        /* an error is the answer */
+        bool shown;         /* to monitors */
 } DriverCall;
 
 enum {
@@ -106,15 +109,12 @@ void driver_write_nothing(Writer *writer, const void *context);
 void driver_write_u32(Writer *writer, const void *context);  /* const uint32_t * */
 void driver_write_text(Writer *writer, const void *context); /* const Text * */
 
+/* The call ends with this error. Monitors that have not been shown the call see it directly before
+ * the error. */
 #define driver_fail(call, name, ...)                                                               \
-        ((call)->failed = true,                                                                    \
-         driver_push_error((call)->thread, (call)->caller, (call)->header->frame.serial, name,     \
-                           __VA_ARGS__))
-
-/* Instead of send_capture() and what follows: the message and, directly behind it, the error. */
-#define driver_refuse(call, incoming, name, ...)                                                   \
-        send_refuse((call)->thread, (call)->caller, incoming,                                      \
-                    driver_build_error((call)->thread, (call)->caller,                             \
-                                       (call)->header->frame.serial, name, __VA_ARGS__))
+        driver_end_failed(call,                                                                    \
+                          driver_build_error((call)->thread, (call)->caller,                       \
+                                             (call)->header->frame.serial, name, __VA_ARGS__))
+void driver_end_failed(DriverCall *call, Message *error);
 
 #endif

@@ -42,6 +42,8 @@ OwnershipResult ownership_hello(RouterThread *thread, Endpoint *endpoint,
                 Text name = endpoint_name(endpoint);
 
                 step_begin(&step, thread);
+                if (reply && reply->show)
+                        reply->show(&step, reply->context);
                 step_push_own(&step, endpoint, ownership_build(thread, reply, 0), STEP_PLAIN);
                 step_broadcast_own(&step, busmessage_owner_changed(thread, name, none, name),
                                    endpoint);

@@ -13,6 +13,7 @@
 /* Builds the reply with a result code; called inside the step. NULL: no reply. */
 typedef struct OwnershipReply {
         Message *(*build)(RouterThread *thread, const void *context, uint32_t code);
+        void (*show)(Step *step, const void *context); /* Hello: the call, to monitors; or NULL */
         const void *context;
 } OwnershipReply;
 

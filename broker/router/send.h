@@ -7,7 +7,7 @@
  * inside a read-side section. No lock on the unicast path.
  */
 
-#include "broker/router/router.h"
+#include "broker/router/step.h"
 
 typedef enum SendResult {
         SEND_OK,
@@ -49,6 +49,10 @@ SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *inco
 /* One of the bus's own messages to an endpoint: shown to monitors, dropped if the endpoint is over
  * its limit. Takes the reference. Any worker; the registry lock may be held. */
 void send_own(RouterThread *thread, Endpoint *to, Message *message);
+
+/* Inside a step: shows a message to monitors. For Hello, which is shown once its sender has a name;
+ * small. */
+void send_show(Step *step, Endpoint *sender, Incoming *incoming);
 
 /*
  * A message to the bus itself: shown to monitors before the bus acts on it (or closes its sender,

@@ -36,6 +36,8 @@ static Message *send_copy(RouterThread *thread, const Endpoint *sender, Incoming
 {
         if (LIKELY(counter_read(&thread->router->n_capturing) == 0))
                 return NULL;
+        if (incoming->header.n_unix_fds > 0 && !incoming->fds)
+                return NULL; /* monitors have them */
         TRACE_WINDOW(TRACE_EXEMPT);
         return message_new_relay(&thread->pool, incoming, busmessage_sender(sender), 1, true);
 }
@@ -54,13 +56,24 @@ static const Endpoint *send_recipient(const Names *names, Text destination)
         return name ? names_load(name, &marked) : NULL;
 }
 
-static void send_show(Step *step, const Endpoint *sender, const Incoming *incoming, Message *copy)
+static void send_show_copy(Step *step, const Endpoint *sender, const Incoming *incoming,
+                           Message *copy)
 {
         MatchQuery query;
 
         matches_query(&query, &incoming->header, incoming_body(incoming), sender,
                       send_recipient(&step->thread->router->names, incoming->header.destination));
         capture_show(step, copy, &query, 0, false);
+}
+
+void send_show(Step *step, Endpoint *sender, Incoming *incoming)
+{
+        Message *copy = send_copy(step->thread, sender, incoming);
+
+        if (!copy)
+                return;
+        send_show_copy(step, sender, incoming, copy);
+        message_unref(&step->thread->pool, copy, 1);
 }
 
 /* The copy, if there is one, and directly behind it the error. The registry lock may be held. */
@@ -75,7 +88,7 @@ static void send_push_refusal(RouterThread *thread, Endpoint *sender, const Inco
                 return;
         }
         step_begin(&step, thread);
-        send_show(&step, sender, incoming, copy);
+        send_show_copy(&step, sender, incoming, copy);
         step_push_own(&step, sender, error, STEP_PLAIN);
         step_end(&step);
 }
@@ -121,7 +134,7 @@ Message *send_capture(RouterThread *thread, Endpoint *sender, Incoming *incoming
         if (!message)
                 return NULL;
         step_begin(&step, thread);
-        send_show(&step, sender, incoming, message);
+        send_show_copy(&step, sender, incoming, message);
         step_end(&step);
         return message;
 }
