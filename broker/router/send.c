@@ -49,9 +49,11 @@ static bool send_find_route(Router *router, Text destination, Route *route)
         if (route->by_name)
                 return send_find_owner(&router->names, destination, route);
         route->to = names_find_unique(&router->names, destination);
-        if (route->to)
-                route->epoch = mailbox_epoch(&route->to->mailbox);
-        return route->to != NULL;
+        if (!route->to)
+                return false;
+        STAGE_STOP(NAME_LOADED, route->to->id);
+        route->epoch = mailbox_epoch(&route->to->mailbox);
+        return true;
 }
 
 static bool send_expects_reply(const Header *header)
@@ -117,7 +119,8 @@ static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, co
 
         TRACE_WINDOW(TRACE_EXEMPT);
         step_begin(&step, thread);
-        if (route->to->monitor || mailbox_epoch(&route->to->mailbox) != route->epoch) {
+        if ((route->to->monitor && !STAGE_MUTANT(REACH_MONITOR)) ||
+            mailbox_epoch(&route->to->mailbox) != route->epoch) {
                 step_end(&step);
                 return MAILBOX_EPOCH_PASSED;
         }

@@ -89,6 +89,11 @@ static void send_push_refusal(RouterThread *thread, Endpoint *sender, const Inco
         }
         step_begin(&step, thread);
         send_show_copy(&step, sender, incoming, copy);
+        if (STAGE_MUTANT(REFUSAL_APART))
+                step_end(&step);
+        STAGE_STOP(SEND_CAPTURED, sender->id);
+        if (STAGE_MUTANT(REFUSAL_APART))
+                step_begin(&step, thread);
         step_push_own(&step, sender, error, STEP_PLAIN);
         step_end(&step);
 }
