@@ -143,6 +143,9 @@ static void driver_trim_text(char *text, size_t size)
 
 static Message *driver_make_error(RouterThread *thread, const Endpoint *to, uint32_t serial,
                                   const char *name, const char *format, va_list args)
+        __attribute__((format(printf, 5, 0)));
+static Message *driver_make_error(RouterThread *thread, const Endpoint *to, uint32_t serial,
+                                  const char *name, const char *format, va_list args)
 {
         char text[ERROR_TEXT_MAX];
         int size = vsnprintf(text, sizeof(text), format, args);

@@ -93,7 +93,8 @@ static void test_slow_monitor_is_closed_and_nobody_else_notices(void **state)
                 assert_int_equal(message->serial, serial++);
         assert_int_equal(r, -ECONNRESET);
         assert_true(serial < 1000 + N_CHUNKS * CHUNK);
-        assert_true(bus_resident_kib(&scene->bus) - before_kib < 16 * 1024);
+        if (pressure_limit_ms(1) == 1) /* sanitizers need more memory for everything */
+                assert_true(bus_resident_kib(&scene->bus) - before_kib < 16 * 1024);
         expect_nothing(sender);
         snprintf(line, sizeof(line), "closing the monitor %s ", monitor->unique_name);
         assert_false(bus_log_contains(&scene->bus, line));
