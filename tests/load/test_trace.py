@@ -179,13 +179,12 @@ class RecordTest(TraceTest):
         self.assertIn(NAME, [sender["owns"] for sender in info["senders"]])
 
     def test_record_of_ringbus_is_one_of_the_reference(self):
-        """Two monitors see one stream, and what a client does is told in the same order."""
         self.record_traffic(DAEMON)
         live, pcap = self.between_marks("live.trace"), self.between_marks("pcap.trace")
         self.assertEqual(live, pcap)
         self.record_traffic()
         reference = self.between_marks("live.trace")
-        # Not the answers: StartServiceByName is answered differently as long as nothing is started.
+        # Not the answers: without activation StartServiceByName is answered differently.
         told = [[pair for pair in pairs if pair[0] in ("call", "signal")]
                 for pairs in (live, reference)]
         self.assertEqual(*map(collections.Counter, told))
