@@ -10,6 +10,7 @@ Message *busmessage_build(RouterThread *thread, WriterHeader *header,
                           void (*write)(Writer *writer, const void *context), const void *context)
 {
         uint8_t first[FIRST_TRY] __attribute__((aligned(8)));
+        const unsigned n_places = router_places(thread->router);
         Writer writer;
         Message *message;
         size_t size;
@@ -19,14 +20,14 @@ Message *busmessage_build(RouterThread *thread, WriterHeader *header,
         writer_begin(&writer, first, sizeof(first), header);
         write(&writer, context);
         if (writer_finish(&writer, &size) == 0) {
-                message = message_new_own(&thread->pool, (uint32_t)size, 1);
+                message = message_new_own(&thread->pool, (uint32_t)size, n_places);
                 if (message)
                         memcpy(message->bytes, first, size);
                 return message;
         }
         if (size > FRAME_SIZE_MAX)
                 return NULL;
-        message = message_new_own(&thread->pool, (uint32_t)size, 1);
+        message = message_new_own(&thread->pool, (uint32_t)size, n_places);
         if (!message)
                 return NULL;
         writer_begin(&writer, message->bytes, size, header);

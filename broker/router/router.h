@@ -85,6 +85,16 @@ static inline void router_load_root(RouterThread *thread)
         thread->root = router_root(thread->router);
 }
 
+/* How many places a message is to have at hand for one receiver, and for whoever watches: further
+ * ones come in large pieces. */
+static inline unsigned router_places(const Router *router)
+{
+        enum { WATCHERS_MAX = 7 };
+        const uint64_t n = counter_read(&router->n_capturing);
+
+        return 1 + (n < WATCHERS_MAX ? (unsigned)n : WATCHERS_MAX);
+}
+
 /* The serial of a message of the bus's own; never 0. Any thread. */
 uint32_t router_next_serial(Router *router);
 

@@ -187,7 +187,8 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
                         return result;
         }
         if (!*message)
-                *message = message_new_relay(&thread->pool, incoming, endpoint_name(sender), 1,
+                *message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
+                                             router_places(thread->router),
                                              send_must_own(thread, route.to, incoming));
         if (!*message) /* unless the callee has left meanwhile and answered */
                 return !owed || replies_settle(owed) ? SEND_NO_MEMORY : SEND_OK;
@@ -242,7 +243,7 @@ SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *inco
             counter_read(&router->n_capturing) == 0)
                 return SEND_OK;
         message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
-                                    thread->n_targets, true);
+                                    thread->n_targets + router_places(router), true);
         if (!message)
                 return SEND_NO_MEMORY;
         STAGE_STOP(BROADCAST_FOUND, sender->id);

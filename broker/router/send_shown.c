@@ -39,7 +39,8 @@ static Message *send_copy(RouterThread *thread, const Endpoint *sender, Incoming
         if (incoming->header.n_unix_fds > 0 && !incoming->fds)
                 return NULL; /* monitors have them */
         TRACE_WINDOW(TRACE_EXEMPT);
-        return message_new_relay(&thread->pool, incoming, busmessage_sender(sender), 1, true);
+        return message_new_relay(&thread->pool, incoming, busmessage_sender(sender),
+                                 router_places(thread->router), true);
 }
 
 /* Inside the turn: who the message is addressed to, if anybody. */

@@ -138,6 +138,24 @@ static void test_monitors_hold_up_no_sender(void **state)
         assert_true(counter_read(&m->endpoint.queued_bytes) > 0);
 }
 
+/* The places for who watches are at hand: a further piece for each message is 8 KiB. */
+static void test_monitors_cost_places_not_pieces(void **state)
+{
+        RouterFixture *fixture = *state;
+        Actor *a = actor_join(fixture, 0), *b = actor_join(fixture, 1), *e = actor_join(fixture, 1);
+
+        join_monitor(fixture, "");
+        join_monitor(fixture, "");
+        actor_add_rule(e, "eavesdrop=true");
+        router_fixture_drop_all(fixture);
+        actor_signal(a, ":1.1", "S");
+        router_fixture_collect(fixture);
+        b->mail = mailbox_take(&b->endpoint.mailbox);
+        assert_non_null(b->mail);
+        assert_null(CONTAINER_OF(b->mail, Delivery, node)->message->chunks);
+        actor_expect(b, "signal S");
+}
+
 /* Over its limit it gets nothing more, and its home is told; nobody else notices. */
 static void test_monitors_over_their_limit_get_nothing_more(void **state)
 {
@@ -172,6 +190,7 @@ int main(void)
                 ROUTER_TEST(test_monitors_owe_nothing_and_are_owed_nothing),
                 ROUTER_TEST(test_monitors_rules_can_be_taken_back),
                 ROUTER_TEST(test_monitors_hold_up_no_sender),
+                ROUTER_TEST(test_monitors_cost_places_not_pieces),
                 ROUTER_TEST(test_monitors_over_their_limit_get_nothing_more),
         };
 
