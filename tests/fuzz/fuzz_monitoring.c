@@ -176,56 +176,51 @@ static void send_message(Remote *sender, const RawHeader *header, const char *fi
         marshal_deinit(&bytes);
 }
 
-/* Which of its four messages the monitor sees, in this order, and nothing else. */
-static void check_seen(Remote *monitor, Remote *sender, const Texts *texts)
+enum { MODELS = 4 };
+
+/* What make_traffic() sends and what the bus answers, as the model has it. */
+static void describe_traffic(ModelMessage *models, const char *const *names,
+                             const char *const *owners)
 {
-        static const char bus[] = "org.freedesktop.DBus", to[] = "com.example.Receiver";
-        const char *const names[MODEL_NAMES] = {"com.example.Receiver", bus, bus, bus};
-        const char *const owners[MODEL_NAMES] = {":1.1", bus, bus, bus};
-        const ModelMessage model[] = {
-                {.type = 1,
-                 .path = "/a/b",
-                 .interface = "a.b",
-                 .member = "M",
-                 .destination = to,
-                 .args = {{'s', "com.example.x"}, {'o', "/a/b/c"}},
-                 .n_args = 2,
-                 .sender = ":1.0",
-                 .recipient = ":1.1",
-                 .names = names,
-                 .owners = owners},
-                {.type = 4,
-                 .path = "/a",
-                 .interface = "a.b",
-                 .member = "S",
-                 .args = {{'s', "x"}},
-                 .n_args = 1,
-                 .sender = ":1.0",
-                 .names = names,
-                 .owners = owners},
-                {.type = 1,
-                 .path = "/org/freedesktop/DBus",
-                 .interface = bus,
-                 .member = "GetId",
-                 .destination = bus,
-                 .sender = ":1.0",
-                 .names = names,
-                 .owners = owners},
-                {.type = 2,
-                 .destination = ":1.0",
-                 .args = {{'s', fixture->driver.id}},
-                 .n_args = 1,
-                 .sender = bus,
-                 .recipient = ":1.0",
-                 .names = names,
-                 .owners = owners},
-        };
+        static const char bus[] = "org.freedesktop.DBus";
+
+        for (unsigned i = 0; i < MODELS; i++)
+                models[i] = (ModelMessage){.sender = ":1.0", .names = names, .owners = owners};
+        models[0].type = RAWMESSAGE_CALL;
+        models[0].path = "/a/b";
+        models[0].interface = "a.b";
+        models[0].member = "M";
+        models[0].destination = "com.example.Receiver";
+        models[0].recipient = ":1.1";
+        models[0].args[0] = (ModelArg){'s', "com.example.x"};
+        models[0].args[1] = (ModelArg){'o', "/a/b/c"};
+        models[0].n_args = 2;
+        models[1].type = RAWMESSAGE_SIGNAL;
+        models[1].path = "/a";
+        models[1].interface = "a.b";
+        models[1].member = "S";
+        models[1].args[0] = (ModelArg){'s', "x"};
+        models[1].n_args = 1;
+        models[2].type = RAWMESSAGE_CALL;
+        models[2].path = "/org/freedesktop/DBus";
+        models[2].interface = bus;
+        models[2].member = "GetId";
+        models[2].destination = bus;
+        models[3].type = RAWMESSAGE_RETURN;
+        models[3].sender = bus;
+        models[3].destination = models[3].recipient = ":1.0";
+        models[3].args[0] = (ModelArg){'s', fixture->driver.id};
+        models[3].n_args = 1;
+}
+
+static void make_traffic(Remote *sender)
+{
         const RawHeader call = {.type = RAWMESSAGE_CALL,
                                 .serial = 1000,
                                 .path = "/a/b",
                                 .interface = "a.b",
                                 .member = "M",
-                                .destination = to,
+                                .destination = "com.example.Receiver",
                                 .signature = "so"},
                         signal = {.type = RAWMESSAGE_SIGNAL,
                                   .serial = 1001,
@@ -233,20 +228,33 @@ static void check_seen(Remote *monitor, Remote *sender, const Texts *texts)
                                   .interface = "a.b",
                                   .member = "S",
                                   .signature = "s"};
-        const RawMessage *message;
 
         send_message(sender, &call, "com.example.x", "/a/b/c");
         send_message(sender, &signal, "x", NULL);
         remote_call(sender, "GetId", NULL);
         expect_answer(sender, NULL);
         peer_fixture_settle(fixture, 1);
+}
+
+/* The monitor sees those that the model lets through, in this order, and nothing else. */
+static void check_seen(Remote *monitor, Remote *sender, const Texts *texts)
+{
+        static const char bus[] = "org.freedesktop.DBus";
+        const char *const names[MODEL_NAMES] = {"com.example.Receiver", bus, bus, bus};
+        const char *const owners[MODEL_NAMES] = {":1.1", bus, bus, bus};
+        ModelMessage models[MODELS];
+
+        describe_traffic(models, names, owners);
+        make_traffic(sender);
         remote_pump(monitor);
-        for (unsigned i = 0; i < sizeof(model) / sizeof(model[0]); i++) {
-                if (!wanted(texts, &model[i]))
+        for (unsigned i = 0; i < MODELS; i++) {
+                const RawMessage *message;
+
+                if (!wanted(texts, &models[i]))
                         continue;
                 message = remote_next(monitor);
-                ASSERT(message && message->type == model[i].type);
-                ASSERT(!model[i].member || strcmp(message->member, model[i].member) == 0);
+                ASSERT(message && message->type == models[i].type);
+                ASSERT(!models[i].member || strcmp(message->member, models[i].member) == 0);
         }
         ASSERT(!remote_next(monitor));
 }
