@@ -8,9 +8,13 @@
 #include "auth/credentials.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "broker/base/alloc.h"
 #include "broker/base/cleanup.h"
@@ -150,6 +154,23 @@ int credentials_read(int fd, Credentials *ret_credentials)
         credentials.pidfd = read_pidfd(fd);
         *ret_credentials = credentials;
         return 0;
+}
+
+void credentials_read_command(Credentials *credentials)
+{
+        char path[32];
+        CLEANUP_FD int fd = -1;
+        ssize_t n;
+
+        if (credentials->pid <= 0)
+                return;
+        snprintf(path, sizeof(path), "/proc/%d/comm", (int)credentials->pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        n = read(fd, credentials->command, sizeof(credentials->command) - 1);
+        credentials->command[n > 0 ? n : 0] = '\0';
+        credentials->command[strcspn(credentials->command, "\n")] = '\0';
 }
 
 void credentials_deinit(Credentials *credentials)

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+enum { CREDENTIALS_COMMAND_MAX = 16 }; /* TASK_COMM_LEN, with its NUL */
+
 typedef struct Credentials {
         uid_t uid;
         gid_t gid;
@@ -19,7 +21,8 @@ typedef struct Credentials {
         size_t n_groups;
         char *security_label; /* SO_PEERSEC without trailing NULs; NULL: none */
         size_t security_label_size;
-        int pidfd; /* SO_PEERPIDFD, close-on-exec; -1: not to be had */
+        char command[CREDENTIALS_COMMAND_MAX]; /* credentials_read_command()'s; "": not known */
+        int pidfd;                             /* SO_PEERPIDFD, close-on-exec; -1: not to be had */
 } Credentials;
 
 /*
@@ -28,6 +31,14 @@ typedef struct Credentials {
  * thread. *ret_credentials is written only on success; the caller deinits it.
  */
 int credentials_read(int fd, Credentials *ret_credentials);
+
+/*
+ * What the process called itself then: a label for logs, of whatever bytes it likes. From
+ * /proc/PID/comm, which the kernel copies from its own memory; the command line lies in the
+ * process's, and who reads it may have to wait for that process. The pid may be reused: so soon
+ * after connect() and only for the log. Leaves it empty if there is none.
+ */
+void credentials_read_command(Credentials *credentials);
 
 /* Frees and closes what it holds; idempotent. */
 void credentials_deinit(Credentials *credentials);

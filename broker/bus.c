@@ -32,6 +32,13 @@ static void bus_post_collect(void *context, Endpoint *callee)
         worker_post_collect(bus->workers[callee->home], callee);
 }
 
+void bus_post_answer(void *context, DriverReload *answer)
+{
+        Bus *bus = context;
+
+        worker_post_answer(bus->workers[answer->caller ? answer->caller->home : 0], answer);
+}
+
 /* A connection on its way from the gate to a worker. */
 typedef struct BusArrival {
         WorkerArrival arrival;
@@ -72,6 +79,34 @@ static Worker *bus_choose_worker(Bus *bus)
 }
 
 /* Gate's thread. */
+static bool bus_admits(void *context, const Credentials *credentials)
+{
+        Bus *bus = context;
+        const bool knows_groups = credentials->groups != NULL;
+        bool admits;
+
+        qsbr_online();
+        admits = policy_decide_connect(router_root(&bus->router)->policy, credentials->uid,
+                                       knows_groups ? credentials->groups : &credentials->gid,
+                                       knows_groups ? credentials->n_groups : 1,
+                                       credentials->uid == bus->driver.uid);
+        qsbr_offline();
+        return admits;
+}
+
+/* Gate's thread: what a refusal would name the process by, if anything can be refused. */
+static void bus_read_command(Bus *bus, Credentials *credentials)
+{
+        bool judges;
+
+        qsbr_online();
+        judges = !router_root(&bus->router)->policy->allows_all_messages;
+        qsbr_offline();
+        if (judges)
+                credentials_read_command(credentials);
+}
+
+/* Gate's thread. */
 static void bus_deliver(void *context, GateConnection *connection)
 {
         Bus *bus = context;
@@ -83,6 +118,7 @@ static void bus_deliver(void *context, GateConnection *connection)
                 gate_connection_free(connection);
                 return;
         }
+        bus_read_command(bus, &connection->credentials);
         self->connection = connection;
         self->arrival.options = (PeerOptions){.fd = connection->fd,
                                               .credentials = connection->credentials,
@@ -115,8 +151,8 @@ static unsigned bus_choose_workers(unsigned wish)
         return n < 1 ? 1 : n > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : n;
 }
 
-/* SIGTERM ends the bus, SIGHUP is refused in words, SIGUSR1 logs the workers' counters; SIGPIPE is
- * ignored; SIGINT keeps its default action. */
+/* SIGTERM ends the bus, SIGHUP reloads the configuration, SIGUSR1 logs the workers' counters;
+ * SIGPIPE is ignored; SIGINT keeps its default action. */
 static int bus_open_signals(void)
 {
         sigset_t set;
@@ -138,7 +174,10 @@ static int bus_open_control(Bus *bus)
 
         if (r < 0)
                 return r;
-        qsbr_init(&bus->qsbr, &bus->wake);
+        r = wake_init(&bus->retired_wake);
+        if (r < 0)
+                return r;
+        qsbr_init(&bus->qsbr, &bus->retired_wake);
         r = ready_init(&bus->ready);
         if (r < 0)
                 return r;
@@ -148,16 +187,21 @@ static int bus_open_control(Bus *bus)
         r = ready_add(&bus->ready, bus->signal_fd, true, false, &bus->signal_fd);
         if (r < 0)
                 return r;
-        return ready_add(&bus->ready, bus->wake.fd, true, false, &bus->wake);
+        r = ready_add(&bus->ready, bus->wake.fd, true, false, &bus->wake);
+        if (r < 0)
+                return r;
+        return ready_add(&bus->ready, bus->retired_wake.fd, true, false, &bus->retired_wake);
 }
 
 int bus_new(const Options *options, const Config *config, const Listeners *listeners,
             IoBackend backend, Bus **ret_bus)
 {
         Bus *bus = alloc_zeroed(1, sizeof(*bus));
-        RouterRoot *root = root_new(&config->limits, options);
+        RouterRoot *root = root_new(config, options);
         RouterHooks hooks = {
                 .post_duties = bus_post_duties, .post_collect = bus_post_collect, .context = bus};
+        DriverHooks driver_hooks = {
+                .post_reload = bus_reload_post, .post_answer = bus_post_answer, .context = bus};
         int r = bus && root ? 0 : -ENOMEM;
 
         if (r == 0) {
@@ -172,7 +216,8 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
         if (r == 0)
                 r = router_init(&bus->router, &bus->qsbr, root, &hooks);
         if (r == 0)
-                r = driver_init(&bus->driver, &bus->router, options->systemd_activation);
+                r = driver_init(&bus->driver, &bus->router, &driver_hooks,
+                                options->systemd_activation);
         if (r < 0) { /* the process ends now; the kernel closes what is open */
                 log_error("cannot set up the bus: %s", strerror(-r));
                 return r;
@@ -190,7 +235,7 @@ static int bus_start_gate(Bus *bus)
                                .n_listeners = (unsigned)bus->listeners->n,
                                .mechanisms = bus->config->mechanisms,
                                .bus_uid = getuid(),
-                               .admits_every_uid = bus->config->admits_every_user,
+                               .admits = bus_admits,
                                .max_incomplete = (unsigned)limits->max_incomplete_connections,
                                .auth_timeout_ms = limits->auth_timeout_ms,
                                .max_message_unix_fds = (unsigned)in_force->max_message_unix_fds,
@@ -213,8 +258,13 @@ static int bus_start_gate(Bus *bus)
 
 int bus_start(Bus *bus)
 {
-        int r = bus_start_workers(bus);
+        int r = bus_reload_init(bus);
 
+        if (r < 0) {
+                log_error("cannot start the clerk: %s", strerror(-r));
+                return r;
+        }
+        r = bus_start_workers(bus);
         return r < 0 ? r : bus_start_gate(bus);
 }
 
@@ -226,11 +276,14 @@ static void bus_log_counters(Bus *bus)
 
                 worker_read_counters(bus->workers[i], &c);
                 log_notice("worker %u: connections=%llu routed=%llu deliveries=%llu flushes=%llu "
-                           "dropped=%llu invalid=%llu stalled=%llu kernel_entries=%llu "
-                           "receives=%llu sleeps=%llu",
+                           "dropped=%llu denied=%llu verdict_hits=%llu verdict_misses=%llu "
+                           "invalid=%llu stalled=%llu kernel_entries=%llu receives=%llu "
+                           "sleeps=%llu",
                            i, (unsigned long long)c.peers, (unsigned long long)c.routed,
                            (unsigned long long)c.deliveries, (unsigned long long)c.flushes,
-                           (unsigned long long)c.dropped, (unsigned long long)c.closed_invalid,
+                           (unsigned long long)c.dropped, (unsigned long long)c.denied,
+                           (unsigned long long)c.verdict_hits, (unsigned long long)c.verdict_misses,
+                           (unsigned long long)c.closed_invalid,
                            (unsigned long long)c.closed_stalled,
                            (unsigned long long)c.kernel_entries, (unsigned long long)c.receives,
                            (unsigned long long)c.sleeps);
@@ -247,8 +300,7 @@ static bool bus_read_signal(Bus *bus)
         if (info.ssi_signo == SIGUSR1)
                 bus_log_counters(bus);
         if (info.ssi_signo == SIGHUP)
-                log_warning("SIGHUP: reloading the configuration is not supported yet; restart the "
-                            "bus to change it");
+                bus_reload_want(bus);
         return info.ssi_signo == SIGTERM;
 }
 
@@ -258,12 +310,30 @@ static bool bus_handle_events(Bus *bus, const ReadyEvent *events, int n)
         bool end = false;
 
         for (int i = 0; i < n; i++) {
-                if (events[i].cookie == &bus->wake)
-                        wake_drain(&bus->wake);
+                if (events[i].cookie == &bus->wake || events[i].cookie == &bus->retired_wake)
+                        wake_drain(events[i].cookie);
                 else
                         end |= bus_read_signal(bus);
         }
         return end;
+}
+
+/* Waits for signals, for what is retired, and for reloads. After a reclaim there is a pause in
+ * which nothing that retires wakes us: one grace period serves all of it. */
+static int bus_wait(Bus *bus, bool pausing, ReadyEvent *events, unsigned n_events)
+{
+        uint64_t timeout = pausing ? RECLAIM_PAUSE_NS : UINT64_MAX;
+        int n;
+
+        wake_prepare(&bus->wake);
+        if (!pausing)
+                wake_prepare(&bus->retired_wake);
+        if (bus_reload_is_due(bus) || (!pausing && qsbr_has_retired(&bus->qsbr)))
+                timeout = 0;
+        n = ready_wait(&bus->ready, timeout, events, n_events);
+        wake_finish(&bus->retired_wake);
+        wake_finish(&bus->wake);
+        return n;
 }
 
 int bus_run(Bus *bus)
@@ -272,22 +342,15 @@ int bus_run(Bus *bus)
         bool reclaimed = false;
 
         for (;;) {
-                uint64_t timeout = UINT64_MAX;
-                int n;
+                int n = bus_wait(bus, reclaimed, events, ARRAY_SIZE(events));
 
-                /* One grace period serves all that retires while we pause; signals are read in
-                 * between, however much is being retired. */
-                wake_prepare(&bus->wake);
-                if (qsbr_has_retired(&bus->qsbr))
-                        timeout = reclaimed ? RECLAIM_PAUSE_NS : 0;
-                n = ready_wait(&bus->ready, timeout, events, ARRAY_SIZE(events));
-                wake_finish(&bus->wake);
                 if (n < 0) {
                         log_error("cannot wait for events: %s", strerror(-n));
                         return 1;
                 }
                 if (bus_handle_events(bus, events, n))
                         return 0;
+                bus_reload_continue(bus);
                 reclaimed = qsbr_reclaim(&bus->qsbr) > 0;
         }
 }
@@ -298,11 +361,14 @@ Bus *bus_free(Bus *bus)
                 return NULL;
         gate_stop(bus->gate);
         bus_stop_workers(bus);
+        if (!bus_reload_deinit(bus))
+                return NULL;
         bus->gate = gate_free(bus->gate);
         driver_deinit(&bus->driver);
         router_deinit(&bus->router);
         close(bus->signal_fd);
         ready_deinit(&bus->ready);
+        wake_deinit(&bus->retired_wake);
         wake_deinit(&bus->wake);
         return alloc_free(bus);
 }

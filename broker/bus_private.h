@@ -5,6 +5,7 @@
 /* What the bus consists of; shared by bus.c and bus_workers.c. Owner: the main thread. */
 
 #include "broker/bus.h"
+#include "broker/bus_reload.h"
 #include "broker/gate/gate.h"
 #include "broker/io/ready.h"
 #include "broker/worker/worker.h"
@@ -15,7 +16,8 @@ struct Bus {
         const Listeners *listeners; /* borrowed */
         IoBackend backend;
         Qsbr qsbr;
-        Wake wake; /* control's: something was retired */
+        Wake wake;         /* control's: a reload is due */
+        Wake retired_wake; /* control's: something was retired */
         Ready ready;
         int signal_fd;
         Router router;
@@ -24,7 +26,11 @@ struct Bus {
         unsigned n_workers;
         uint64_t random; /* gate's thread: state of a generator, not 0 */
         Gate *gate;
+        BusReload reload;
 };
+
+/* Any worker, or control: an answer goes to the worker of its caller. DriverHooks.post_answer. */
+void bus_post_answer(void *context, DriverReload *answer);
 
 /* Starts bus->n_workers workers; on epoll, if the user leaves the choice to us and io_uring cannot
  * serve them all. 0 or -errno, logged; bus_stop_workers() ends those that there are. */

@@ -24,6 +24,7 @@ void bus_stop_workers(Bus *bus)
         for (unsigned i = 0; i < bus->n_workers; i++)
                 if (bus->workers[i])
                         worker_settle(bus->workers[i]);
+        bus_reload_drop_calls(bus);
         while (qsbr_reclaim(&bus->qsbr) > 0)
                 continue;
         for (unsigned i = 0; i < bus->n_workers; i++)

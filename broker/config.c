@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loading: a stack of frames, one for each file that is open, the outermost below. A frame's reader
- * stops at an include; the file included is pushed, and when it is done its draft is merged into
- * the frame below, whose reader runs on. A folder is kept in the frame that asked for it, until the
- * last of its files is done.
+ * stops at an include; the file included is pushed, and when it is done its draft and its findings
+ * are merged into the frame below, whose reader runs on. A folder is kept in the frame that asked
+ * for it, until the last of its files is done.
  *
- * A failure drops frames down to a file that came from a folder (the file is logged and skipped),
- * or all of them.
+ * A file with errors is read to its end and merged all the same, so that more can be found; the
+ * whole is refused in the end. One that came from a folder is dropped instead.
  */
 
 #include "broker/config.h"
@@ -14,10 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "auth/sasl.h"
 #include "broker/base/alloc.h"
 #include "broker/base/assert.h"
-#include "broker/base/log.h"
 #include "broker/config_xml.h"
 
 enum {
@@ -29,8 +27,9 @@ typedef struct Frame {
         char *path;
         ConfigBytes bytes;
         ConfigDraft draft;
+        ConfigReport report;
         ConfigXml xml;
-        bool from_folder; /* its failure is tolerated */
+        bool from_folder; /* its errors are tolerated */
         char *folder;     /* of `names`; NULL: none is being read */
         ConfigNames names;
         size_t next_name;
@@ -41,9 +40,9 @@ typedef struct Loader {
         Frame frames[FRAMES_MAX];
         unsigned n_frames;
         unsigned n_files;
-        ConfigNotes notes;
-        ConfigDraft result; /* the outermost file's, once it is done */
-        ConfigError *error;
+        unsigned notes;
+        ConfigDraft result;   /* the outermost file's, once it is done */
+        ConfigReport *report; /* borrowed; the same */
 } Loader;
 
 static Frame *top_frame(Loader *loader)
@@ -63,26 +62,18 @@ static void frame_deinit(Frame *frame)
 {
         config_xml_deinit(&frame->xml);
         config_draft_deinit(&frame->draft);
+        config_report_deinit(&frame->report);
         config_bytes_deinit(&frame->bytes);
         end_folder(frame);
         frame->path = alloc_free(frame->path);
 }
 
-/* `name` as seen from the folder of the file `base`; NULL when out of memory. */
-static char *resolve_path(const char *base, const char *name)
-{
-        const char *slash = strrchr(base, '/');
-
-        if (name[0] == '/' || !slash)
-                return alloc_string(name, strlen(name));
-        return alloc_format("%.*s/%s", (int)(slash - base), base, name);
-}
-
 /* Whether another file may be opened, and is not open already. */
-static int check_file(Loader *loader, const char *path, const ConfigBytes *bytes)
+static int check_file(Loader *loader, const char *path, const ConfigBytes *bytes,
+                      ConfigError *ret_error)
 {
         if (loader->n_frames == FRAMES_MAX || loader->n_files == FILES_MAX) {
-                config_error_set(loader->error, "%s: %s; most are %d", path,
+                config_error_set(ret_error, "%s: %s; most are %d", path,
                                  loader->n_frames == FRAMES_MAX ? "too many includes in includes"
                                                                 : "too many files",
                                  loader->n_frames == FRAMES_MAX ? FRAMES_MAX : FILES_MAX);
@@ -93,15 +84,14 @@ static int check_file(Loader *loader, const char *path, const ConfigBytes *bytes
 
                 if (open[0] != bytes->identity[0] || open[1] != bytes->identity[1])
                         continue;
-                config_error_set(loader->error, "%s: circular inclusion; remove this <include>",
-                                 path);
+                config_error_set(ret_error, "%s: circular inclusion; remove this <include>", path);
                 return -EINVAL;
         }
         return 0;
 }
 
 /* Opens a file in a new frame. Takes `path`, which may be NULL (-ENOMEM). */
-static int push_file(Loader *loader, char *path, bool from_folder)
+static int push_file(Loader *loader, char *path, bool from_folder, ConfigError *ret_error)
 {
         Frame frame = {.path = path, .from_folder = from_folder};
         Frame *pushed;
@@ -109,9 +99,9 @@ static int push_file(Loader *loader, char *path, bool from_folder)
 
         if (!path)
                 return -ENOMEM;
-        r = loader->source->read_file(loader->source->context, path, &frame.bytes, loader->error);
+        r = loader->source->read_file(loader->source->context, path, &frame.bytes, ret_error);
         if (r == 0)
-                r = check_file(loader, path, &frame.bytes);
+                r = check_file(loader, path, &frame.bytes, ret_error);
         if (r < 0) {
                 frame_deinit(&frame);
                 return r;
@@ -122,76 +112,85 @@ static int push_file(Loader *loader, char *path, bool from_folder)
                                                                : &loader->result.config.limits);
         loader->n_frames++;
         loader->n_files++;
-        return config_xml_init(&pushed->xml, path, &pushed->draft, &loader->notes, loader->error);
+        return config_xml_init(&pushed->xml, path, loader->source, &pushed->draft, &pushed->report,
+                               &loader->notes);
+}
+
+static void drop_top(Loader *loader)
+{
+        frame_deinit(top_frame(loader));
+        loader->n_frames--;
 }
 
 /* The file of the top frame is done. */
 static int pop_file(Loader *loader)
 {
         Frame *frame = top_frame(loader);
-        ConfigDraft *below = loader->n_frames > 1 ? &frame[-1].draft : &loader->result;
-        int r = config_draft_merge(below, &frame->draft);
+        ConfigDraft *draft = loader->n_frames > 1 ? &frame[-1].draft : &loader->result;
+        ConfigReport *report = loader->n_frames > 1 ? &frame[-1].report : loader->report;
+        const bool skipped = frame->from_folder && frame->report.n_errors > 0;
+        int r = 0;
 
-        frame_deinit(frame);
-        loader->n_frames--;
-        return r;
+        if (loader->n_frames == 1)
+                draft->config.syslog = frame->draft.config.syslog;
+        if (skipped)
+                config_report_add(&frame->report, CONFIG_WARNING,
+                                  "%s: the file is skipped because of its errors", frame->path);
+        else
+                r = config_draft_merge(draft, &frame->draft);
+        if (r == -E2BIG) {
+                config_report_add(
+                        &frame->report, CONFIG_ERROR,
+                        "%s: with what is included, too many <servicedir> or <associate>; "
+                        "most are 1000",
+                        frame->path);
+                r = 0;
+        }
+        config_report_merge(report, &frame->report, skipped);
+        drop_top(loader);
+        return report->out_of_memory ? -ENOMEM : r;
 }
 
-/* Adds the place of the include to what is wrong with the included file or folder. */
-static int refuse_request(Loader *loader, const ConfigRequest *request, int r)
+/* Reports what is wrong with the included file or folder, with the place of the include. */
+static void refuse_request(Loader *loader, const ConfigRequest *request, int r,
+                           const ConfigError *error)
 {
-        const Frame *frame = top_frame(loader);
-        ConfigError inner = *loader->error;
+        Frame *frame = top_frame(loader);
         const char *remedy =
                 r == -ENOENT ? "; add the file, or ignore_missing=\"yes\" to the <include>" : "";
 
-        config_error_set(loader->error, "%s:%lu:%lu: %s%s", frame->path, request->place.line,
-                         request->place.column, inner.text, remedy);
-        return r;
+        config_report_add(&frame->report, CONFIG_ERROR, "%s:%lu:%lu: %s%s", frame->path,
+                          request->place.line, request->place.column, error->text, remedy);
 }
 
 static int answer_request(Loader *loader, const ConfigRequest *request)
 {
         Frame *frame = top_frame(loader);
-        char *path = resolve_path(frame->path, request->path);
+        char *path = config_source_resolve(frame->path, request->path);
+        ConfigError error = {{0}};
         int r = -ENOMEM;
 
         if (request->kind == CONFIG_REQUEST_FILE) {
-                r = push_file(loader, path, false);
+                r = push_file(loader, path, false, &error);
         } else if (path) {
                 frame->folder = path;
                 r = loader->source->read_folder(loader->source->context, path, &frame->names,
-                                                loader->error);
+                                                &error);
                 if (r < 0)
                         end_folder(frame);
         }
-        if (r == -ENOENT && request->ignore_missing)
-                return 0;
-        return r < 0 && top_frame(loader) == frame ? refuse_request(loader, request, r) : r;
-}
-
-/* Drops what has failed; 0 if a folder's file was the cause, which is then skipped. */
-static int unwind(Loader *loader, int r)
-{
-        bool tolerated = false;
-
-        while (loader->n_frames > 0 && !tolerated) {
-                Frame *frame = top_frame(loader);
-
-                tolerated = frame->from_folder && r != -ENOMEM;
-                if (tolerated)
-                        log_warning("%s; %s is skipped", loader->error->text, frame->path);
-                frame_deinit(frame);
-                loader->n_frames--;
-        }
-        return tolerated ? 0 : r;
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0 && !(r == -ENOENT && request->ignore_missing))
+                refuse_request(loader, request, r, &error);
+        return 0;
 }
 
 /* Opens the next file of the folder that the top frame asked for. */
 static int read_next_of_folder(Loader *loader)
 {
         Frame *frame = top_frame(loader);
-        unsigned n_frames = loader->n_frames;
+        ConfigError error = {{0}};
         int r;
 
         if (frame->next_name == frame->names.n) {
@@ -200,16 +199,17 @@ static int read_next_of_folder(Loader *loader)
         }
         r = push_file(loader,
                       alloc_format("%s/%s", frame->folder, frame->names.names[frame->next_name]),
-                      true);
+                      true, &error);
         frame->next_name++;
-        if (r < 0 && r != -ENOMEM && loader->n_frames == n_frames) {
-                log_warning("%s; it is skipped", loader->error->text);
-                r = 0;
-        }
-        return r;
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                config_report_add(&frame->report, CONFIG_WARNING, "%s; the file is skipped",
+                                  error.text);
+        return 0;
 }
 
-/* One step; negative: something failed. */
+/* One step; 0 or -ENOMEM. */
 static int step(Loader *loader)
 {
         Frame *frame = top_frame(loader);
@@ -224,49 +224,40 @@ static int step(Loader *loader)
         return r > 0 ? answer_request(loader, &request) : pop_file(loader);
 }
 
-static int check_result(Loader *loader, const char *path)
+/* What only the whole shows. Other errors may be its cause, then it is not mentioned. */
+static void check_result(Loader *loader, const char *path)
 {
-        Config *config = &loader->result.config;
-        ConfigError inner = {{0}};
-
-        if (config->n_listen == 0) {
-                config_error_set(loader->error,
-                                 "%s: one or more <listen> elements are needed, such as "
-                                 "<listen>unix:tmpdir=/tmp</listen>",
-                                 path);
-                return -EINVAL;
-        }
-        if (config->mechanisms && !(config->mechanisms & SASL_MECHANISM_EXTERNAL)) {
-                config_error_set(loader->error,
-                                 "%s: no mechanism but EXTERNAL is supported yet; add "
-                                 "<auth>EXTERNAL</auth>",
-                                 path);
-                return -EINVAL;
-        }
-        if (!config_policy_allows_everything(&loader->result.policy, &config->admits_every_user,
-                                             &inner)) {
-                config_error_set(loader->error, "%s: %s", path, inner.text);
-                return -EINVAL;
-        }
-        return 0;
+        if (loader->report->n_errors == 0 && loader->result.config.n_listen == 0)
+                config_report_add(loader->report, CONFIG_ERROR,
+                                  "%s: one or more <listen> elements are needed, such as "
+                                  "<listen>unix:tmpdir=/tmp</listen>",
+                                  path);
 }
 
 static int run(Loader *loader, const char *path)
 {
-        int r = push_file(loader, alloc_string(path, strlen(path)), false);
+        ConfigError error = {{0}};
+        int r = push_file(loader, alloc_string(path, strlen(path)), false, &error);
 
-        if (r < 0)
-                r = unwind(loader, r);
-        while (r == 0 && loader->n_frames > 0) {
-                r = step(loader);
-                if (r < 0)
-                        r = unwind(loader, r);
+        if (r < 0 && r != -ENOMEM) {
+                config_report_add(loader->report, CONFIG_ERROR, "%s", error.text);
+                return -EINVAL;
         }
-        return r < 0 ? r : check_result(loader, path);
+        while (r == 0 && loader->n_frames > 0)
+                r = step(loader);
+        while (loader->n_frames > 0)
+                drop_top(loader);
+        if (r == 0)
+                check_result(loader, path);
+        if (r < 0 || loader->report->out_of_memory) {
+                loader->report->out_of_memory = true;
+                return -ENOMEM;
+        }
+        return loader->report->n_errors > 0 ? -EINVAL : 0;
 }
 
 int config_load_from(const ConfigSource *source, const char *path, Config **ret_config,
-                     ConfigError *ret_error)
+                     ConfigReport *report)
 {
         Loader *loader = alloc_zeroed(1, sizeof(*loader));
         Config *config = alloc_zeroed(1, sizeof(*config));
@@ -276,7 +267,7 @@ int config_load_from(const ConfigSource *source, const char *path, Config **ret_
         if (loader && config) {
                 limits_init(&limits);
                 loader->source = source;
-                loader->error = ret_error;
+                loader->report = report;
                 config_draft_init(&loader->result, &limits);
                 r = run(loader, path);
                 if (r == 0)
@@ -285,9 +276,8 @@ int config_load_from(const ConfigSource *source, const char *path, Config **ret_
                         config_draft_deinit(&loader->result);
         }
         alloc_free(loader);
-        if (r == -ENOMEM)
-                config_error_set(ret_error, "%s: out of memory", path);
         if (r < 0) {
+                report->out_of_memory |= r == -ENOMEM;
                 alloc_free(config);
                 return r;
         }
@@ -295,9 +285,9 @@ int config_load_from(const ConfigSource *source, const char *path, Config **ret_
         return 0;
 }
 
-int config_load(const char *path, Config **ret_config, ConfigError *ret_error)
+int config_load(const char *path, Config **ret_config, ConfigReport *report)
 {
-        return config_load_from(&config_source_files, path, ret_config, ret_error);
+        return config_load_from(&config_source_system, path, ret_config, report);
 }
 
 Config *config_free(Config *config)

@@ -10,21 +10,32 @@
  */
 
 #include "broker/config.h"
-#include "broker/config_policy.h"
+
+enum {
+        CONFIG_DRAFT_DIRS_MAX = 1000, /* they are compared with each other */
+        CONFIG_DRAFT_ASSOCIATIONS_MAX = 1000,
+};
 
 typedef struct ConfigDraft {
         Config config;
-        ConfigPolicy policy;
+        bool has_apparmor; /* an <apparmor> came */
 } ConfigDraft;
 
 /* An included file starts with the limits set so far, so that leaving them alone keeps them. */
 void config_draft_init(ConfigDraft *draft, const Limits *limits);
 void config_draft_deinit(ConfigDraft *draft); /* idempotent */
 
-int config_draft_set_type(ConfigDraft *draft, const char *type);      /* 0 or -ENOMEM */
-int config_draft_add_listen(ConfigDraft *draft, const char *address); /* 0 or -ENOMEM */
+/* All of these: 0 or -ENOMEM, or -E2BIG if there are too many already. Texts are copied. */
 
-/* Takes over what `included` says; leaves it empty. 0 or -ENOMEM, then both are to be dropped. */
+/* `member` is a string of the draft's. The last value counts. */
+int config_draft_set(char **member, const char *text);
+int config_draft_add_listen(ConfigDraft *draft, const char *address);
+/* A folder that is there already keeps its place and its kind. */
+int config_draft_add_service_dir(ConfigDraft *draft, const char *path, bool strict, bool watched);
+/* The last context for a name counts. */
+int config_draft_associate(ConfigDraft *draft, const char *own, const char *context);
+
+/* Takes over what `included` says; leaves it empty. Negative: both are to be dropped. */
 int config_draft_merge(ConfigDraft *draft, ConfigDraft *included);
 
 #endif

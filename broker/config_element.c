@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The table of elements. An element that the bus cannot carry out yet stays in it as
- * CONFIG_UNSUPPORTED, so that it is refused by its name and not as a misspelling.
- */
+/* The table of elements, and what the simple ones do. Policies are in config_rule.c. */
 
 #include "broker/config_element.h"
 
@@ -12,197 +9,292 @@
 #include "auth/sasl.h"
 #include "broker/base/alloc.h"
 #include "broker/base/assert.h"
+#include "broker/config_rule.h"
+#include "broker/config_section.h"
+#include "broker/config_services.h"
+#include "broker/config_suggest.h"
 
-static bool end_type(ConfigXml *xml, const char *text)
+bool config_element_read_attributes(ConfigXml *xml, const ConfigElement *element,
+                                    const char *const *attributes, ConfigAttributes *into)
 {
-        return config_draft_set_type(xml->draft, text) == 0 || config_xml_fail_memory(xml);
+        bool known = true;
+
+        for (size_t i = 0; attributes[i]; i += 2) {
+                ConfigSuggestion suggestion;
+                size_t found = 0;
+
+                config_suggest_init(&suggestion, attributes[i]);
+                while (found < into->n && strcmp(attributes[i], into->names[found]) != 0)
+                        config_suggest_consider(&suggestion, into->names[found++]);
+                if (found < into->n) {
+                        into->values[found] = attributes[i + 1];
+                        continue;
+                }
+                known = false;
+                config_xml_fail(xml, "<%s> has no attribute \"%s\"%s", element->name, attributes[i],
+                                config_suggest_text(&suggestion));
+        }
+        return known;
 }
 
-static bool end_listen(ConfigXml *xml, const char *text)
+static void end_string(ConfigXml *xml, const ConfigElement *element, const char *text)
 {
-        return config_draft_add_listen(xml->draft, text) == 0 || config_xml_fail_memory(xml);
+        Config *config = &xml->draft->config;
+        char **member = &config->type;
+
+        if (strcmp(element->name, "user") == 0)
+                member = &config->user;
+        else if (strcmp(element->name, "pidfile") == 0)
+                member = &config->pidfile;
+        config_xml_check(xml, config_draft_set(member, text));
+}
+
+static void end_flag(ConfigXml *xml, const ConfigElement *element, const char *text)
+{
+        Config *config = &xml->draft->config;
+
+        (void)text;
+        if (strcmp(element->name, "fork") == 0)
+                config->fork = true;
+        else if (strcmp(element->name, "keep_umask") == 0)
+                config->keep_umask = true;
+        else
+                config->syslog = true;
+}
+
+static void end_allow_anonymous(ConfigXml *xml, const ConfigElement *element, const char *text)
+{
+        (void)text;
+        xml->draft->config.allow_anonymous = true;
+        config_xml_note(xml, CONFIG_NOTE_ANONYMOUS,
+                        "<%s> has no effect yet: the mechanism ANONYMOUS is not supported",
+                        element->name);
+}
+
+static void end_listen(ConfigXml *xml, const ConfigElement *element, const char *text)
+{
+        (void)element;
+        config_xml_check(xml, config_draft_add_listen(xml->draft, text));
 }
 
 /* A mechanism that is allowed but not served is still listed to clients; they cannot succeed by it.
  */
-static bool end_auth(ConfigXml *xml, const char *text)
+static void end_auth(ConfigXml *xml, const ConfigElement *element, const char *text)
 {
-        static const struct {
-                const char *name;
-                unsigned mechanism;
-                bool served;
-        } mechanisms[] = {
-                {"EXTERNAL", SASL_MECHANISM_EXTERNAL, true},
-                {"DBUS_COOKIE_SHA1", SASL_MECHANISM_COOKIE_SHA1, false},
-                {"ANONYMOUS", SASL_MECHANISM_ANONYMOUS, false},
-        };
+        unsigned *mechanisms = &xml->draft->config.mechanisms;
 
-        for (size_t i = 0; i < ARRAY_SIZE(mechanisms); i++) {
-                unsigned mechanism = mechanisms[i].mechanism;
-
-                if (strcmp(text, mechanisms[i].name) != 0)
-                        continue;
-                xml->draft->config.mechanisms |= mechanism;
-                if (!mechanisms[i].served && !(xml->notes->mechanisms & mechanism)) {
-                        xml->notes->mechanisms |= mechanism;
-                        config_xml_note(xml, "<auth>%s</auth> has no effect yet", text);
-                }
-                return true;
+        (void)element;
+        if (strcmp(text, "EXTERNAL") == 0) {
+                *mechanisms |= SASL_MECHANISM_EXTERNAL;
+        } else if (strcmp(text, "DBUS_COOKIE_SHA1") == 0) {
+                *mechanisms |= SASL_MECHANISM_COOKIE_SHA1;
+                config_xml_note(xml, CONFIG_NOTE_COOKIE_SHA1,
+                                "<auth>%s</auth> has no effect yet; clients use EXTERNAL", text);
+        } else if (strcmp(text, "ANONYMOUS") == 0) {
+                *mechanisms |= SASL_MECHANISM_ANONYMOUS;
+                config_xml_note(xml, CONFIG_NOTE_ANONYMOUS,
+                                "<auth>%s</auth> has no effect yet; clients use EXTERNAL", text);
+        } else {
+                config_xml_fail(xml,
+                                "unknown mechanism \"%s\" in <auth>; known are EXTERNAL, "
+                                "DBUS_COOKIE_SHA1 and ANONYMOUS",
+                                text);
         }
-        return config_xml_fail(xml,
-                               "unknown mechanism \"%s\" in <auth>; known are EXTERNAL, "
-                               "DBUS_COOKIE_SHA1 and ANONYMOUS",
-                               text);
 }
 
-static bool begin_limit(ConfigXml *xml, const char *const *attributes)
+static void begin_limit(ConfigXml *xml, const ConfigElement *element, const char *const *attributes)
 {
-        xml->limit_name = alloc_free(xml->limit_name);
-        for (size_t i = 0; attributes[i]; i += 2) {
-                if (strcmp(attributes[i], "name") != 0)
-                        return config_xml_fail(xml, "<limit> has no attribute \"%s\"",
-                                               attributes[i]);
-                xml->limit_name = alloc_string(attributes[i + 1], strlen(attributes[i + 1]));
-                if (!xml->limit_name)
-                        return config_xml_fail_memory(xml);
+        static const char *const names[] = {"name"};
+        const char *values[ARRAY_SIZE(names)] = {0};
+        ConfigAttributes found = {names, values, ARRAY_SIZE(names)};
+
+        if (!config_element_read_attributes(xml, element, attributes, &found))
+                return;
+        if (!values[0]) {
+                config_xml_fail(xml, "<limit> must have the attribute \"name\"");
+                return;
         }
-        if (!xml->limit_name)
-                return config_xml_fail(xml, "<limit> must have the attribute \"name\"");
-        return true;
+        config_xml_check(xml, config_draft_set(&xml->limit_name, values[0]));
 }
 
-static bool end_limit(ConfigXml *xml, const char *text)
+static void fail_unknown_limit(ConfigXml *xml)
+{
+        ConfigSuggestion suggestion;
+
+        config_suggest_init(&suggestion, xml->limit_name);
+        for (size_t i = 0; i < LIMITS_COUNT; i++)
+                config_suggest_consider(&suggestion, limits_name(i));
+        config_xml_fail(xml, "there is no limit called \"%s\"%s", xml->limit_name,
+                        config_suggest_text(&suggestion));
+}
+
+static void note_limit(ConfigXml *xml, LimitsSupport support)
+{
+        switch (support) {
+        case LIMITS_ENFORCED:
+                break;
+        case LIMITS_ACTIVATION:
+                config_services_note(xml, "limit");
+                break;
+        case LIMITS_CONTAINERS:
+                config_xml_note(xml, CONFIG_NOTE_CONTAINERS,
+                                "<limit name=\"%s\"> has no effect: there are no containers",
+                                xml->limit_name);
+                break;
+        }
+}
+
+static void end_limit(ConfigXml *xml, const ConfigElement *element, const char *text)
 {
         const char *name = xml->limit_name;
-        size_t index = 0;
+        LimitsSupport support;
 
-        switch (limits_set(&xml->draft->config.limits, name, text, &index)) {
+        (void)element;
+        switch (limits_set(&xml->draft->config.limits, name, text, &support)) {
         case LIMITS_SET:
-                return true;
-        case LIMITS_SET_WITHOUT_EFFECT:
-                if (!(xml->notes->limits & UINT64_C(1) << index)) {
-                        xml->notes->limits |= UINT64_C(1) << index;
-                        config_xml_note(xml, "<limit name=\"%s\"> has no effect yet", name);
-                }
-                return true;
+                note_limit(xml, support);
+                break;
         case LIMITS_UNKNOWN:
-                return config_xml_fail(xml, "there is no limit called \"%s\"", name);
-        case LIMITS_NOT_SUPPORTED:
-                return config_xml_fail(xml, "<limit name=\"%s\"> is not supported yet; remove it",
-                                       name);
+                fail_unknown_limit(xml);
+                break;
         case LIMITS_NOT_A_NUMBER:
-                return config_xml_fail(xml, "limit %s: \"%s\" is not a number", name, text);
+                config_xml_fail(xml, "limit %s: \"%s\" is not a number", name, text);
+                break;
         case LIMITS_NEGATIVE:
-                return config_xml_fail(xml, "limit %s: %s is negative; use 0 or more", name, text);
+                config_xml_fail(xml, "limit %s: %s is negative; use 0 or more", name, text);
+                break;
         case LIMITS_TOO_LARGE:
-                return config_xml_fail(xml, "limit %s: %s is too large; the most is %d", name, text,
-                                       INT32_MAX);
+                config_xml_fail(xml, "limit %s: %s is too large; the most is %d", name, text,
+                                INT32_MAX);
+                break;
         }
-        ASSERT_NOT_REACHED();
 }
 
-/* "yes" or "no"; an error is reported. */
-static bool read_yes_or_no(ConfigXml *xml, const char *const *attribute, bool *ret_yes)
+/* "yes", "no" or NULL, which leaves *ret_yes alone. */
+static void read_yes_or_no(ConfigXml *xml, const char *name, const char *value, bool *ret_yes)
 {
-        bool yes = strcmp(attribute[1], "yes") == 0;
+        bool yes = value && strcmp(value, "yes") == 0;
 
-        if (!yes && strcmp(attribute[1], "no") != 0)
-                return config_xml_fail(xml, "%s=\"%s\" must be \"yes\" or \"no\"", attribute[0],
-                                       attribute[1]);
+        if (value && !yes && strcmp(value, "no") != 0)
+                config_xml_fail(xml, "%s=\"%s\" must be \"yes\" or \"no\"", name, value);
         *ret_yes = yes;
-        return true;
 }
 
-/*
- * if_selinux_enabled="yes": SELinux mediation does not exist here, as if SELinux were disabled, so
- * the file is skipped. session.conf has such an element.
- */
-static bool begin_include(ConfigXml *xml, const char *const *attributes)
+static void begin_include(ConfigXml *xml, const ConfigElement *element,
+                          const char *const *attributes)
 {
-        bool if_selinux = false;
-        bool at_selinux_root = false;
+        static const char *const names[] = {"ignore_missing", "if_selinux_enabled",
+                                            "selinux_root_relative"};
+        const char *values[ARRAY_SIZE(names)] = {0};
+        ConfigAttributes found = {names, values, ARRAY_SIZE(names)};
 
-        xml->ignore_missing = false;
-        for (size_t i = 0; attributes[i]; i += 2) {
-                bool *yes;
+        config_element_read_attributes(xml, element, attributes, &found);
+        read_yes_or_no(xml, names[0], values[0], &xml->ignore_missing);
+        read_yes_or_no(xml, names[1], values[1], &xml->if_selinux);
+        read_yes_or_no(xml, names[2], values[2], &xml->at_selinux_root);
+}
 
-                if (strcmp(attributes[i], "ignore_missing") == 0)
-                        yes = &xml->ignore_missing;
-                else if (strcmp(attributes[i], "if_selinux_enabled") == 0)
-                        yes = &if_selinux;
-                else if (strcmp(attributes[i], "selinux_root_relative") == 0)
-                        yes = &at_selinux_root;
-                else
-                        return config_xml_fail(xml, "<include> has no attribute \"%s\"",
-                                               attributes[i]);
-                if (!read_yes_or_no(xml, attributes + i, yes))
-                        return false;
+/* The text becomes the path in SELinux's folder; false if there is none, or no room. */
+static bool make_selinux_path(ConfigXml *xml, const char *root)
+{
+        size_t n_root = root ? strlen(root) : 0;
+
+        if (n_root == 0) {
+                config_xml_fail(xml, "selinux_root_relative=\"yes\" needs SELinux, which is not "
+                                     "enabled; add if_selinux_enabled=\"yes\"");
+                return false;
         }
-        xml->skip_include = if_selinux;
-        if (at_selinux_root && !if_selinux)
-                return config_xml_fail(xml, "selinux_root_relative=\"yes\" is not supported yet");
-        if (if_selinux && !xml->notes->selinux) {
-                xml->notes->selinux = true;
-                config_xml_note(xml, "<include if_selinux_enabled=\"yes\"> has no effect yet");
+        if (xml->n_text + n_root + 1 > CONFIG_XML_TEXT_MAX) {
+                config_xml_fail(xml, "the path is too long");
+                return false;
         }
+        memmove(xml->text + n_root + 1, xml->text, xml->n_text + 1);
+        memcpy(xml->text, root, n_root);
+        xml->text[n_root] = '/';
         return true;
 }
 
-static bool end_include(ConfigXml *xml, const char *text)
+static void end_include(ConfigXml *xml, const ConfigElement *element, const char *text)
 {
-        (void)text;
-        if (!xml->skip_include)
-                config_xml_request(xml, CONFIG_REQUEST_FILE, xml->ignore_missing);
-        return true;
+        const char *root = xml->source->get_selinux_root(xml->source->context);
+
+        (void)element;
+        if (xml->if_selinux && !root)
+                return;
+        if (!xml->at_selinux_root || make_selinux_path(xml, root))
+                config_xml_request(xml, CONFIG_REQUEST_FILE, text, xml->ignore_missing);
 }
 
-static bool end_includedir(ConfigXml *xml, const char *text)
+static void end_includedir(ConfigXml *xml, const ConfigElement *element, const char *text)
 {
-        (void)text;
-        config_xml_request(xml, CONFIG_REQUEST_FOLDER, true);
-        return true;
+        (void)element;
+        config_xml_request(xml, CONFIG_REQUEST_FOLDER, text, true);
 }
 
-static bool begin_policy(ConfigXml *xml, const char *const *attributes)
+static void begin_associate(ConfigXml *xml, const ConfigElement *element,
+                            const char *const *attributes)
 {
-        ConfigError error = {{0}};
+        static const char *const names[] = {"own", "context"};
+        const char *values[ARRAY_SIZE(names)] = {0};
+        ConfigAttributes found = {names, values, ARRAY_SIZE(names)};
 
-        return config_policy_read_context(attributes, &xml->context, &error) ||
-               config_xml_fail(xml, "%s", error.text);
+        if (!config_element_read_attributes(xml, element, attributes, &found))
+                return;
+        if (!values[0] || !values[1])
+                config_xml_fail(xml, "<associate> must have the attributes own and context");
+        else
+                config_xml_check(xml, config_draft_associate(xml->draft, values[0], values[1]));
 }
 
-static bool begin_allow(ConfigXml *xml, const char *const *attributes)
+static void begin_apparmor(ConfigXml *xml, const ConfigElement *element,
+                           const char *const *attributes)
 {
-        ConfigError error = {{0}};
+        static const char *const modes[] = {[CONFIG_APPARMOR_ENABLED] = "enabled",
+                                            [CONFIG_APPARMOR_DISABLED] = "disabled",
+                                            [CONFIG_APPARMOR_REQUIRED] = "required"};
+        static const char *const names[] = {"mode"};
+        const char *values[ARRAY_SIZE(names)] = {"enabled"};
+        ConfigAttributes found = {names, values, ARRAY_SIZE(names)};
 
-        return config_policy_allow(&xml->draft->policy, xml->context, attributes, &error) ||
-               config_xml_fail(xml, "%s", error.text);
+        if (!config_element_read_attributes(xml, element, attributes, &found))
+                return;
+        for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+                if (strcmp(values[0], modes[i]) != 0)
+                        continue;
+                xml->draft->config.apparmor = (ConfigAppArmor)i;
+                xml->draft->has_apparmor = true;
+                return;
+        }
+        config_xml_fail(xml, "mode=\"%s\" must be \"enabled\", \"disabled\" or \"required\"",
+                        values[0]);
 }
+
+#define BUS "busconfig"
 
 static const ConfigElement elements[] = {
-        {"busconfig", NULL, false, CONFIG_ENFORCED, NULL, NULL},
-        {"type", "busconfig", true, CONFIG_ENFORCED, NULL, end_type},
-        {"listen", "busconfig", true, CONFIG_ENFORCED, NULL, end_listen},
-        {"auth", "busconfig", true, CONFIG_ENFORCED, NULL, end_auth},
-        {"limit", "busconfig", true, CONFIG_ENFORCED, begin_limit, end_limit},
-        {"include", "busconfig", true, CONFIG_ENFORCED, begin_include, end_include},
-        {"includedir", "busconfig", true, CONFIG_ENFORCED, NULL, end_includedir},
-        {"policy", "busconfig", false, CONFIG_ENFORCED, begin_policy, NULL},
-        {"allow", "policy", false, CONFIG_ENFORCED, begin_allow, NULL},
-        {"keep_umask", "busconfig", false, CONFIG_WITHOUT_EFFECT, NULL, NULL},
-        {"standard_session_servicedirs", "busconfig", false, CONFIG_WITHOUT_EFFECT, NULL, NULL},
-        {"deny", "policy", false, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"user", "busconfig", true, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"fork", "busconfig", false, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"syslog", "busconfig", false, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"pidfile", "busconfig", true, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"allow_anonymous", "busconfig", false, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"servicedir", "busconfig", true, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"servicehelper", "busconfig", true, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"standard_system_servicedirs", "busconfig", false, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"selinux", "busconfig", false, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"associate", "selinux", false, CONFIG_UNSUPPORTED, NULL, NULL},
-        {"apparmor", "busconfig", false, CONFIG_UNSUPPORTED, NULL, NULL},
+        {BUS, NULL, false, NULL, NULL},
+        {"type", BUS, true, NULL, end_string},
+        {"user", BUS, true, NULL, end_string},
+        {"pidfile", BUS, true, NULL, end_string},
+        {"fork", BUS, false, NULL, end_flag},
+        {"keep_umask", BUS, false, NULL, end_flag},
+        {"syslog", BUS, false, NULL, end_flag},
+        {"allow_anonymous", BUS, false, NULL, end_allow_anonymous},
+        {"listen", BUS, true, NULL, end_listen},
+        {"auth", BUS, true, NULL, end_auth},
+        {"limit", BUS, true, begin_limit, end_limit},
+        {"include", BUS, true, begin_include, end_include},
+        {"includedir", BUS, true, NULL, end_includedir},
+        {"servicedir", BUS, true, NULL, config_services_add},
+        {"servicehelper", BUS, true, NULL, config_services_set_helper},
+        {"standard_session_servicedirs", BUS, false, NULL, config_services_add_session},
+        {"standard_system_servicedirs", BUS, false, NULL, config_services_add_system},
+        {"policy", BUS, false, config_section_begin, NULL},
+        {"allow", "policy", false, config_rule_begin, NULL},
+        {"deny", "policy", false, config_rule_begin, NULL},
+        {"selinux", BUS, false, NULL, NULL},
+        {"associate", "selinux", false, begin_associate, NULL},
+        {"apparmor", BUS, false, begin_apparmor, NULL},
 };
 
 const ConfigElement *config_element_find(const char *name)
@@ -214,23 +306,27 @@ const ConfigElement *config_element_find(const char *name)
         return NULL;
 }
 
+void config_element_describe_unknown(const char *name, char *ret_what, size_t size)
+{
+        ConfigSuggestion suggestion;
+
+        config_suggest_init(&suggestion, name);
+        for (size_t i = 0; i < ARRAY_SIZE(elements); i++)
+                config_suggest_consider(&suggestion, elements[i].name);
+        snprintf(ret_what, size, "unknown element <%s>%s", name, config_suggest_text(&suggestion));
+}
+
 void config_element_begin(ConfigXml *xml, const ConfigElement *element,
                           const char *const *attributes)
 {
-        uint64_t bit = UINT64_C(1) << (element - elements);
-
-        if (element->support == CONFIG_UNSUPPORTED) {
-                config_xml_fail(xml, "<%s> is not supported yet; remove it", element->name);
-                return;
-        }
-        if (!element->begin && attributes[0]) {
-                config_xml_fail(xml, "<%s> has no attribute \"%s\"", element->name, attributes[0]);
-                return;
-        }
-        if (element->support == CONFIG_WITHOUT_EFFECT && !(xml->notes->elements & bit)) {
-                xml->notes->elements |= bit;
-                config_xml_note(xml, "<%s> has no effect yet", element->name);
-        }
         if (element->begin)
-                element->begin(xml, attributes);
+                element->begin(xml, element, attributes);
+        else
+                config_element_read_attributes(xml, element, attributes, &(ConfigAttributes){0});
+}
+
+void config_element_end(ConfigXml *xml, const ConfigElement *element, const char *text)
+{
+        if (element->end)
+                element->end(xml, element, text);
 }

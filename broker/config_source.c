@@ -1,31 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration files from the file system. */
+/* Configuration from the system. */
 
 #include "broker/config_source.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "broker/base/cleanup.h"
-
-void config_error_set(ConfigError *error, const char *format, ...)
-{
-        va_list args;
-
-        va_start(args, format);
-        if (vsnprintf(error->text, sizeof(error->text), format, args) < 0)
-                error->text[0] = '\0';
-        va_end(args);
-        for (char *c = error->text; *c; c++) {
-                if (*c == '\n' || *c == '\r')
-                        *c = ' ';
-        }
-}
+#include "broker/lsm.h"
+#include "broker/users.h"
 
 void config_bytes_deinit(ConfigBytes *bytes)
 {
@@ -53,6 +40,15 @@ void config_names_deinit(ConfigNames *names)
                 alloc_free(names->names[i]);
         names->names = alloc_free(names->names);
         names->n = 0;
+}
+
+char *config_source_resolve(const char *base, const char *name)
+{
+        const char *slash = strrchr(base, '/');
+
+        if (name[0] == '/' || !slash)
+                return alloc_string(name, strlen(name));
+        return alloc_format("%.*s/%s", (int)(slash - base), base, name);
 }
 
 static const char *file_kind(mode_t mode)
@@ -207,4 +203,37 @@ static int read_folder(void *context, const char *path, ConfigNames *ret_names,
         return 0;
 }
 
-const ConfigSource config_source_files = {.read_file = read_file, .read_folder = read_folder};
+static int find_user(void *context, const char *name, uint32_t *ret_uid)
+{
+        gid_t gid;
+
+        (void)context;
+        return users_find(name, ret_uid, &gid);
+}
+
+static int find_group(void *context, const char *name, uint32_t *ret_gid)
+{
+        (void)context;
+        return users_find_group(name, ret_gid);
+}
+
+static const char *get_environment(void *context, const char *name)
+{
+        (void)context;
+        return getenv(name);
+}
+
+static const char *get_selinux_root(void *context)
+{
+        (void)context;
+        return lsm_selinux_root();
+}
+
+const ConfigSource config_source_system = {
+        .read_file = read_file,
+        .read_folder = read_folder,
+        .find_user = find_user,
+        .find_group = find_group,
+        .get_environment = get_environment,
+        .get_selinux_root = get_selinux_root,
+};

@@ -10,12 +10,16 @@
  * those files, merges them into the draft and runs the reader on. So nothing here recurses, and a
  * later element of the file overrides what was included.
  *
+ * An error does not end the reading: an element that is wrong is left out, with what it holds, and
+ * the next one is looked at. Only what is not well-formed, or too much, ends it.
+ *
  * External entities are never fetched: one that is used is an error. Entities declared in the file
- * itself are expanded within expat's limits on amplification.
+ * itself are expanded until there is twice as much text as in the file, or CONFIG_FILE_MAX.
  *
  * Owner: the frame of the file (config.c).
  */
 
+#define XML_DTD 1 /* expat.h: declare what bounds entities, too */
 #include <expat.h>
 
 #include "broker/config_draft.h"
@@ -38,64 +42,86 @@ typedef enum ConfigRequestKind { CONFIG_REQUEST_FILE, CONFIG_REQUEST_FOLDER } Co
 /* An <include> or <includedir> that waits to be answered. */
 typedef struct ConfigRequest {
         ConfigRequestKind kind;
-        const char *path; /* as written; borrowed from the reader until it runs on */
+        const char *path; /* borrowed from the reader until it runs on */
         bool ignore_missing;
         ConfigPlace place;
 } ConfigRequest;
 
-/* What was said in the log already; one for all files of a configuration. */
-typedef struct ConfigNotes {
-        uint64_t elements; /* bit: number of the row in config_element.c */
-        uint64_t limits;   /* bit: number in LIMITS_LIST */
-        unsigned mechanisms;
-        bool selinux;
-} ConfigNotes;
+/* What has no effect is reported once for all files of a configuration. */
+typedef enum ConfigNote {
+        CONFIG_NOTE_ACTIVATION,
+        CONFIG_NOTE_CONTAINERS,
+        CONFIG_NOTE_COOKIE_SHA1,
+        CONFIG_NOTE_ANONYMOUS,
+        CONFIG_NOTE_SELINUX,
+} ConfigNote;
 
 typedef struct ConfigOpen {
         const ConfigElement *element;
         ConfigPlace place;
+        bool failed;       /* an error was reported: what it says is left out */
+        bool has_bad_text; /* reported, once */
 } ConfigOpen;
+
+/* The <policy> that is open. */
+typedef struct ConfigSection {
+        bool ignored; /* its rules are looked at, but left out */
+        PolicyContext context;
+        uint32_t id;
+} ConfigSection;
 
 typedef struct ConfigXml {
         XML_Parser parser;
-        const char *path;   /* borrowed: the file's name, for messages */
-        ConfigDraft *draft; /* borrowed */
-        ConfigNotes *notes; /* borrowed */
-        ConfigError *error; /* borrowed */
-        int result;         /* -errno once something failed */
+        const char *path;           /* borrowed: the file's name, for messages */
+        const ConfigSource *source; /* borrowed */
+        ConfigDraft *draft;         /* borrowed */
+        ConfigReport *report;       /* borrowed: this file's */
+        unsigned *notes;            /* borrowed: bits of ConfigNote that were reported */
+        bool out_of_memory;
         bool started;
+        bool stopped;
         bool requested; /* `request` waits */
         ConfigRequest request;
         ConfigOpen open[CONFIG_XML_NESTING_MAX];
         unsigned depth;
-        char *text; /* CONFIG_XML_TEXT_MAX + 1 bytes */
+        unsigned long skipping; /* open elements that are left out, below open[depth - 1] */
+        char *text;             /* CONFIG_XML_TEXT_MAX + 1 bytes: of the innermost open element */
         size_t n_text;
-        /* Of the innermost open element, where it has them: */
-        char *limit_name; /* owned */
+        char *limit_name; /* owned: of the <limit> that is open */
         bool ignore_missing;
-        bool skip_include;
-        ConfigContext context;
+        bool if_selinux;
+        bool at_selinux_root;
+        ConfigSection section;
 } ConfigXml;
 
-/* 0 or -ENOMEM. All but *xml is borrowed until config_xml_deinit(). */
-int config_xml_init(ConfigXml *xml, const char *path, ConfigDraft *draft, ConfigNotes *notes,
-                    ConfigError *error);
+/* 0 or -ENOMEM. All is borrowed until config_xml_deinit(). */
+int config_xml_init(ConfigXml *xml, const char *path, const ConfigSource *source,
+                    ConfigDraft *draft, ConfigReport *report, unsigned *notes);
 void config_xml_deinit(ConfigXml *xml); /* idempotent */
 
 /*
- * Reads the file's bytes on, the same ones in each call. 0: all is read; 1: *ret_request is to be
- * answered first; -EINVAL or -ENOMEM, and the error is filled in.
+ * Reads the file's bytes on, the same ones in each call. 0: all is read, or there were errors after
+ * which reading cannot go on; 1: *ret_request is to be answered first; -ENOMEM.
  */
 int config_xml_run(ConfigXml *xml, const ConfigBytes *bytes, ConfigRequest *ret_request);
 
-/* For the rows of config_element.c: reports an error at the place of the element; returns false. */
-bool config_xml_fail(ConfigXml *xml, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool config_xml_fail_memory(ConfigXml *xml);
+/* For the rows of config_element.c, about the innermost open element: */
 
-/* The same for a line in the log, at the place of the innermost open element. */
-void config_xml_note(ConfigXml *xml, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Reports an error and leaves the element out. */
+void config_xml_fail(ConfigXml *xml, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Reports something that is no error. */
+void config_xml_warn(ConfigXml *xml, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Reports that something has no effect, unless `note` was reported before. */
+void config_xml_note(ConfigXml *xml, ConfigNote note, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* Takes a result of config_draft.h: there is no memory, or there are too many already. */
+void config_xml_check(ConfigXml *xml, int r);
 
 /* Stops the reader behind the element that ends now, until the request is answered. */
-void config_xml_request(ConfigXml *xml, ConfigRequestKind kind, bool ignore_missing);
+void config_xml_request(ConfigXml *xml, ConfigRequestKind kind, const char *path,
+                        bool ignore_missing);
 
 #endif

@@ -37,8 +37,7 @@ void limits_init(Limits *limits)
                 *limit_member(limits, &limit_rows[i]) = limit_rows[i].value;
 }
 
-/* LIMITS_SET, or why the text is no value of a limit. */
-static LimitsVerdict parse_value(const char *text, uint64_t *ret_value)
+LimitsVerdict limits_parse(const char *text, uint64_t *ret_value)
 {
         char *end;
         long value;
@@ -59,23 +58,24 @@ static LimitsVerdict parse_value(const char *text, uint64_t *ret_value)
         return LIMITS_SET;
 }
 
-LimitsVerdict limits_set(Limits *limits, const char *name, const char *text, size_t *ret_index)
+LimitsVerdict limits_set(Limits *limits, const char *name, const char *text,
+                         LimitsSupport *ret_support)
 {
         for (size_t i = 0; i < ARRAY_SIZE(limit_rows); i++) {
                 const LimitRow *row = &limit_rows[i];
                 LimitsVerdict verdict;
-                uint64_t value;
 
                 if (strcmp(row->name, name) != 0)
                         continue;
-                if (row->support == LIMITS_UNSUPPORTED)
-                        return LIMITS_NOT_SUPPORTED;
-                verdict = parse_value(text, &value);
-                if (verdict != LIMITS_SET)
-                        return verdict;
-                *limit_member(limits, row) = value;
-                *ret_index = i;
-                return row->support == LIMITS_ENFORCED ? LIMITS_SET : LIMITS_SET_WITHOUT_EFFECT;
+                verdict = limits_parse(text, limit_member(limits, row));
+                if (verdict == LIMITS_SET)
+                        *ret_support = row->support;
+                return verdict;
         }
         return LIMITS_UNKNOWN;
+}
+
+const char *limits_name(size_t index)
+{
+        return limit_rows[index].name;
 }

@@ -16,11 +16,11 @@
 
 #define LIMITS_NEVER UINT64_MAX /* a timeout that never comes */
 
-/* What setting a limit does. */
+/* What a limit belongs to. */
 typedef enum LimitsSupport {
         LIMITS_ENFORCED,
-        LIMITS_WITHOUT_EFFECT, /* nothing looks at it yet, but session.conf sets it */
-        LIMITS_UNSUPPORTED,    /* nothing would look at it: refused */
+        LIMITS_ACTIVATION, /* nothing looks at it yet: services are not started */
+        LIMITS_CONTAINERS, /* nothing looks at it: there are no containers */
 } LimitsSupport;
 
 /*
@@ -33,21 +33,21 @@ typedef enum LimitsSupport {
         X(max_outgoing_unix_fds, "max_outgoing_unix_fds", 64, LIMITS_ENFORCED)                     \
         X(max_message_size_bytes, "max_message_size", UINT64_C(32) << 20, LIMITS_ENFORCED)         \
         X(max_message_unix_fds, "max_message_unix_fds", 16, LIMITS_ENFORCED)                       \
-        X(service_start_timeout_ms, "service_start_timeout", 25 * 1000, LIMITS_WITHOUT_EFFECT)     \
+        X(service_start_timeout_ms, "service_start_timeout", 25 * 1000, LIMITS_ACTIVATION)         \
         X(auth_timeout_ms, "auth_timeout", 30 * 1000, LIMITS_ENFORCED)                             \
         X(pending_fd_timeout_ms, "pending_fd_timeout", 150 * 1000, LIMITS_ENFORCED)                \
-        X(reply_timeout_ms, "reply_timeout", LIMITS_NEVER, LIMITS_UNSUPPORTED)                     \
+        X(reply_timeout_ms, "reply_timeout", LIMITS_NEVER, LIMITS_ENFORCED)                        \
         X(max_completed_connections, "max_completed_connections", 2048, LIMITS_ENFORCED)           \
         X(max_incomplete_connections, "max_incomplete_connections", 64, LIMITS_ENFORCED)           \
         X(max_connections_per_user, "max_connections_per_user", 256, LIMITS_ENFORCED)              \
-        X(max_pending_service_starts, "max_pending_service_starts", 512, LIMITS_WITHOUT_EFFECT)    \
+        X(max_pending_service_starts, "max_pending_service_starts", 512, LIMITS_ACTIVATION)        \
         X(max_names_per_connection, "max_names_per_connection", 512, LIMITS_ENFORCED)              \
         X(max_match_rules_per_connection, "max_match_rules_per_connection", 512, LIMITS_ENFORCED)  \
         X(max_replies_per_connection, "max_replies_per_connection", 128, LIMITS_ENFORCED)          \
-        X(max_containers, "max_containers", 512, LIMITS_UNSUPPORTED)                               \
-        X(max_containers_per_user, "max_containers_per_user", 16, LIMITS_UNSUPPORTED)              \
-        X(max_container_metadata_bytes, "max_container_metadata_bytes", 4096, LIMITS_UNSUPPORTED)  \
-        X(max_connections_per_container, "max_connections_per_container", 8, LIMITS_UNSUPPORTED)
+        X(max_containers, "max_containers", 512, LIMITS_CONTAINERS)                                \
+        X(max_containers_per_user, "max_containers_per_user", 16, LIMITS_CONTAINERS)               \
+        X(max_container_metadata_bytes, "max_container_metadata_bytes", 4096, LIMITS_CONTAINERS)   \
+        X(max_connections_per_container, "max_connections_per_container", 8, LIMITS_CONTAINERS)
 
 /* Each value is 0 to INT32_MAX, reply_timeout_ms may be LIMITS_NEVER too. */
 typedef struct Limits {
@@ -56,19 +56,15 @@ typedef struct Limits {
 #undef LIMITS_MEMBER
 } Limits;
 
-/* The limits' numbers: LIMITS_INDEX_max_incoming_bytes = 0 and so on. */
 enum {
-#define LIMITS_INDEX(member, name, value, support) LIMITS_INDEX_##member,
-        LIMITS_LIST(LIMITS_INDEX)
-#undef LIMITS_INDEX
-                LIMITS_COUNT,
+#define LIMITS_ONE(member, name, value, support) +1
+        LIMITS_COUNT = 0 LIMITS_LIST(LIMITS_ONE),
+#undef LIMITS_ONE
 };
 
 typedef enum LimitsVerdict {
         LIMITS_SET,
-        LIMITS_SET_WITHOUT_EFFECT, /* stored, but nothing looks at it yet */
-        LIMITS_UNKNOWN,            /* no limit has that name */
-        LIMITS_NOT_SUPPORTED,      /* LIMITS_UNSUPPORTED, whatever the text is */
+        LIMITS_UNKNOWN, /* no limit has that name */
         LIMITS_NOT_A_NUMBER,
         LIMITS_NEGATIVE,
         LIMITS_TOO_LARGE, /* above INT32_MAX */
@@ -78,11 +74,18 @@ typedef enum LimitsVerdict {
 void limits_init(Limits *limits);
 
 /*
- * Sets the limit called `name` from its text: an integer as C writes it (decimal, 0x hexadecimal,
- * 0 octal), with white space around it allowed. *limits changes only for LIMITS_SET and
- * LIMITS_SET_WITHOUT_EFFECT; then *ret_index is the limit's number in LIMITS_LIST, below
- * LIMITS_COUNT.
+ * Sets the limit called `name` from its text. *limits and *ret_support change only for LIMITS_SET.
  */
-LimitsVerdict limits_set(Limits *limits, const char *name, const char *text, size_t *ret_index);
+LimitsVerdict limits_set(Limits *limits, const char *name, const char *text,
+                         LimitsSupport *ret_support);
+
+/*
+ * The value of a text: an integer as C writes it (decimal, 0x hexadecimal, 0 octal), with white
+ * space around it allowed; 0 to INT32_MAX. Never LIMITS_UNKNOWN.
+ */
+LimitsVerdict limits_parse(const char *text, uint64_t *ret_value);
+
+/* The names, for index 0 to LIMITS_COUNT - 1. */
+const char *limits_name(size_t index);
 
 #endif

@@ -15,12 +15,8 @@
 /* The transports of the specification that are not here yet, to be refused by name. */
 static const char *const later_transports[] = {"tcp", "nonce-tcp"};
 
-static int open_alternative(const Address *address, Listeners *listeners, ListenError *ret_error)
+static int refuse_transport(const Address *address, ListenError *ret_error)
 {
-        if (text_equal(address->transport, TEXT("unix")))
-                return listen_socket_open_unix(address, listeners, ret_error);
-        if (text_equal(address->transport, TEXT("systemd")))
-                return listen_socket_open_systemd(listeners, ret_error);
         for (size_t i = 0; i < ARRAY_SIZE(later_transports); i++) {
                 if (text_equal(address->transport, text_from(later_transports[i])))
                         return listen_socket_fail(
@@ -30,6 +26,15 @@ static int open_alternative(const Address *address, Listeners *listeners, Listen
         }
         return listen_socket_fail(ret_error, -EINVAL, "unknown address type \"%.*s\"",
                                   TEXT_FORMAT(address->transport));
+}
+
+static int open_alternative(const Address *address, Listeners *listeners, ListenError *ret_error)
+{
+        if (text_equal(address->transport, TEXT("unix")))
+                return listen_socket_open_unix(address, listeners, ret_error);
+        if (text_equal(address->transport, TEXT("systemd")))
+                return listen_socket_open_systemd(listeners, ret_error);
+        return refuse_transport(address, ret_error);
 }
 
 /* Whether all alternatives are well-formed; the reference listens on none if one is not. */
@@ -85,6 +90,47 @@ static int open_address(const char *text, Listeners *listeners, ListenError *ret
                 r = open_first(text, scratch, listeners, &inner);
         if (r < 0)
                 return listen_socket_fail(ret_error, r, "cannot listen on \"%s\": %s", text,
+                                          inner.text);
+        return 0;
+}
+
+/* One alternative that can be tried is enough; as in open_first(). */
+static int check_transports(const char *text, char *scratch, ListenError *ret_error)
+{
+        Text rest = text_from(text);
+        int first = 0;
+
+        do {
+                ListenError error = {{0}};
+                Address address;
+                const char *reason;
+
+                if (!address_parse(&rest, scratch, &address, &reason))
+                        ASSERT_NOT_REACHED();
+                if (text_equal(address.transport, TEXT("unix")) ||
+                    text_equal(address.transport, TEXT("systemd")))
+                        return 0;
+                if (first == 0) {
+                        first = refuse_transport(&address, &error);
+                        *ret_error = error;
+                }
+        } while (rest.size > 0);
+        return first;
+}
+
+int listen_check(const char *address, ListenError *ret_error)
+{
+        CLEANUP_ALLOC char *scratch = alloc_bytes(strlen(address));
+        ListenError inner = {{0}};
+        int r;
+
+        if (!scratch)
+                return listen_socket_fail(ret_error, -ENOMEM, "out of memory");
+        r = check_syntax(address, scratch, &inner);
+        if (r == 0)
+                r = check_transports(address, scratch, &inner);
+        if (r < 0)
+                return listen_socket_fail(ret_error, r, "cannot listen on \"%s\": %s", address,
                                           inner.text);
         return 0;
 }

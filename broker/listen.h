@@ -50,6 +50,12 @@ typedef struct Listeners {
 int listen_open(const char *const *addresses, size_t n_addresses, Listeners **ret_listeners,
                 ListenError *ret_error);
 
+/*
+ * Whether the bus would know how to listen on an address: 0, or -EINVAL or -EOPNOTSUPP and
+ * *ret_error. Nothing is opened; what else may go wrong then is not known.
+ */
+int listen_check(const char *address, ListenError *ret_error);
+
 /* Closes the sockets and unlinks the socket files made by listen_open(). NULL is allowed. Returns
  * NULL. */
 Listeners *listen_close(Listeners *listeners);

@@ -24,6 +24,7 @@
 #include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
 #include "broker/base/log.h"
+#include "broker/base/path.h"
 
 enum {
         BACKLOG = 4096,   /* the kernel cuts it at net.core.somaxconn */
@@ -146,7 +147,7 @@ static int claim_file(const char *path, Listener *listener)
 
         if (lstat(path, &status) < 0)
                 return -errno;
-        listener->path = alloc_string(path, strlen(path));
+        listener->path = path_absolute(path); /* a bus in the background is elsewhere */
         if (!listener->path)
                 return -ENOMEM;
         listener->identity[0] = (uint64_t)status.st_dev;

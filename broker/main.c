@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon: what happens before there are threads, and after. */
+/* The program: what it was asked for. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include "broker/announce.h"
 #include "broker/base/alloc.h"
-#include "broker/base/hash.h"
-#include "broker/base/log.h"
-#include "broker/bus.h"
 #include "broker/driver/driver.h"
-
-#include <systemd/sd-daemon.h>
-
-enum { FDS_WANTED = 65536 };
+#include "broker/start.h"
 
 static int main_probe(ProbeWish wish)
 {
@@ -46,111 +39,6 @@ static int main_introspect(void)
         return written >= 0 && fflush(stdout) == 0 ? 0 : 1;
 }
 
-/* As many fds as we may have: every connection takes one or two. */
-static void main_raise_fd_limit(void)
-{
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return;
-        if (limit.rlim_max < FDS_WANTED && geteuid() == 0)
-                limit.rlim_max = FDS_WANTED;
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
-                return;
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return;
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-                log_warning("the limit of open files stays at %llu: raise RLIMIT_NOFILE to serve "
-                            "more connections",
-                            (unsigned long long)limit.rlim_cur);
-}
-
-static void main_set_log_prefix(const Config *config)
-{
-        char prefix[64];
-
-        snprintf(prefix, sizeof(prefix), "[%.16s uid=%u pid=%u] ",
-                 config->type ? config->type : "bus", (unsigned)getuid(), (unsigned)getpid());
-        log_set_prefix(prefix);
-}
-
-static int main_choose_backend(ProbeWish wish, IoBackend *ret_backend)
-{
-        Probe probe;
-
-        if (probe_run(wish, &probe) < 0) {
-                log_error("--io=uring: io_uring cannot serve here: %s", probe.reason);
-                return -1;
-        }
-        if (wish == PROBE_AUTO && probe.backend == IO_BACKEND_EPOLL)
-                log_notice("using epoll: io_uring cannot serve here: %s", probe.reason);
-        *ret_backend = probe.backend;
-        return 0;
-}
-
-/* Whoever reads the address or the id waits for it, and nobody finds the bus without. */
-static int main_announce(const Options *options, const Listeners *listeners)
-{
-        int r = announce(options->print_address_fd, listeners->address, options->print_pid_fd,
-                         getpid());
-
-        if (r < 0)
-                log_error("cannot print the address or the process id: %s; give a descriptor that "
-                          "takes them, or leave --print-address and --print-pid out",
-                          strerror(-r));
-        return r;
-}
-
-static int main_serve(const Options *options, const Config *config, const Listeners *listeners)
-{
-        IoBackend backend;
-        Bus *bus = NULL;
-        int status = 1;
-
-        if (main_choose_backend(options->io_wish, &backend) < 0 ||
-            bus_new(options, config, listeners, backend, &bus) < 0)
-                return 1;
-        /* Who may connect earlier waits in the listening socket's queue. */
-        if (bus_start(bus) == 0 && main_announce(options, listeners) == 0) {
-                sd_notify(0, "READY=1");
-                status = bus_run(bus);
-                sd_notify(0, "STOPPING=1");
-        }
-        bus_free(bus);
-        return status;
-}
-
-static int main_run(const Options *options)
-{
-        Config *config = NULL;
-        Listeners *listeners = NULL;
-        ConfigError config_error;
-        ListenError listen_error;
-        const char *const *addresses;
-        size_t n;
-        int status = 1;
-
-        if (config_load(options->config_file, &config, &config_error) < 0) {
-                log_error("%s", config_error.text);
-                return 1;
-        }
-        main_set_log_prefix(config);
-        main_raise_fd_limit();
-        addresses = options->address ? &options->address : (const char *const *)config->listen;
-        n = options->address ? 1 : config->n_listen;
-        if (hash_init() < 0)
-                log_error("no random numbers from the kernel");
-        else if (listen_open(addresses, n, &listeners, &listen_error) < 0)
-                log_error("%s", listen_error.text);
-        else
-                status = main_serve(options, config, listeners);
-        listen_close(listeners);
-        config_free(config);
-        return status;
-}
-
 /* Opens /dev/null in place of standard descriptors that whoever started us has closed: otherwise a
  * socket gets such a number, and what is meant for standard error goes into it. */
 static int main_open_standard_fds(void)
@@ -169,16 +57,25 @@ static int main_open_standard_fds(void)
         return 0;
 }
 
+/* What we inherited is not for the services that we start. Kernels before 5.11 cannot do it. */
+static void main_mark_fds(void)
+{
+        (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
         Options options;
 
         if (main_open_standard_fds() < 0)
                 return 1;
+        main_mark_fds();
         signal(SIGPIPE, SIG_IGN);
         switch (options_parse(argc, argv, stderr, &options)) {
         case OPTIONS_RUN:
-                return main_run(&options);
+                return start_run(&options);
+        case OPTIONS_CHECK_CONFIG:
+                return start_check_config(options.config_file);
         case OPTIONS_PROBE:
                 return main_probe(options.io_wish);
         case OPTIONS_VERSION:

@@ -8,7 +8,7 @@
  * that does not begin with "--".
  */
 
-#include "broker/options.h"
+#include "broker/options_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,75 +19,59 @@
 
 #include "broker/base/assert.h"
 
-#define NUMBER_TEXT_2(number) #number
-#define NUMBER_TEXT(number) NUMBER_TEXT_2(number)
-
-typedef struct Parser {
-        Options options;
-        FILE *errors;
-        bool probes;     /* --probe was given */
-        bool spin_given; /* options.spin is the user's */
-        bool io_given;   /* options.io_wish is the user's */
-} Parser;
-
 typedef enum ValueRule { VALUE_NONE, VALUE_REQUIRED, VALUE_OPTIONAL } ValueRule;
 
 typedef struct OptionRow {
         const char *name; /* without the two dashes */
         ValueRule rule;
         const char *usage; /* of the value, or NULL */
-        /* `value` is NULL if there is none. OPTIONS_RUN: go on; anything else ends the parsing. */
-        OptionsAction (*handle)(Parser *parser, const char *name, const char *value);
+        OptionsHandler *handle;
 } OptionRow;
 
 static void print_usage(FILE *file);
 
-/* `what`, and `first` if there is one, tell what the first occurrence asked for. */
-static OptionsAction refuse_twice(Parser *parser, const char *name, const char *what,
-                                  const char *first)
+OptionsAction options_refuse_twice(OptionsParser *parser, const char *name, const char *what,
+                                   const char *first)
 {
         fprintf(parser->errors, "--%s specified but %s%s already requested\n", name, what, first);
         return OPTIONS_FAIL;
 }
 
-static OptionsAction refuse_value(Parser *parser, const char *name, const char *value,
-                                  const char *expected)
-{
-        fprintf(parser->errors, "Invalid value for --%s: \"%s\"; expected %s\n", name, value,
-                expected);
-        return OPTIONS_FAIL;
-}
-
-static OptionsAction set_config_file(Parser *parser, const char *name, const char *file)
+static OptionsAction set_config_file(OptionsParser *parser, const char *name, const char *file)
 {
         if (parser->options.config_file)
-                return refuse_twice(parser, name, "configuration file ",
-                                    parser->options.config_file);
+                return options_refuse_twice(parser, name, "configuration file ",
+                                            parser->options.config_file);
         parser->options.config_file = file;
         return OPTIONS_RUN;
 }
 
-static OptionsAction handle_session(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_session(OptionsParser *parser, const char *name, const char *value)
 {
         (void)value;
         return set_config_file(parser, name, OPTIONS_SESSION_FILE);
 }
 
-static OptionsAction handle_config_file(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_system(OptionsParser *parser, const char *name, const char *value)
+{
+        (void)value;
+        return set_config_file(parser, name, OPTIONS_SYSTEM_FILE);
+}
+
+static OptionsAction handle_config_file(OptionsParser *parser, const char *name, const char *value)
 {
         return set_config_file(parser, name, value);
 }
 
-static OptionsAction handle_address(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_address(OptionsParser *parser, const char *name, const char *value)
 {
         if (parser->options.address)
-                return refuse_twice(parser, name, "address ", parser->options.address);
+                return options_refuse_twice(parser, name, "address ", parser->options.address);
         parser->options.address = value;
         return OPTIONS_RUN;
 }
 
-/* 0 to `max`, decimal digits only. */
-static bool parse_number(const char *text, unsigned long max, unsigned long *ret_number)
+bool options_parse_number(const char *text, unsigned long max, unsigned long *ret_number)
 {
         char *end;
         unsigned long number;
@@ -106,13 +90,14 @@ static bool parse_number(const char *text, unsigned long max, unsigned long *ret
  * The descriptor must be open now: a number that is free today may be a socket of the bus's own by
  * the time the address is written.
  */
-static OptionsAction set_descriptor(Parser *parser, const char *name, const char *value, int *fd)
+static OptionsAction set_descriptor(OptionsParser *parser, const char *name, const char *value,
+                                    int *fd)
 {
         unsigned long number = STDOUT_FILENO;
 
         if (*fd != ANNOUNCE_NOTHING)
-                return refuse_twice(parser, name, "printing it was", "");
-        if (value && value[0] != '\0' && !parse_number(value, INT_MAX, &number)) {
+                return options_refuse_twice(parser, name, "printing it was", "");
+        if (value && value[0] != '\0' && !options_parse_number(value, INT_MAX, &number)) {
                 fprintf(parser->errors, "Invalid file descriptor: \"%s\"\n", value);
                 return OPTIONS_FAIL;
         }
@@ -125,17 +110,19 @@ static OptionsAction set_descriptor(Parser *parser, const char *name, const char
         return OPTIONS_RUN;
 }
 
-static OptionsAction handle_print_address(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_print_address(OptionsParser *parser, const char *name,
+                                          const char *value)
 {
         return set_descriptor(parser, name, value, &parser->options.print_address_fd);
 }
 
-static OptionsAction handle_print_pid(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_print_pid(OptionsParser *parser, const char *name, const char *value)
 {
         return set_descriptor(parser, name, value, &parser->options.print_pid_fd);
 }
 
-static OptionsAction handle_systemd_activation(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_systemd_activation(OptionsParser *parser, const char *name,
+                                               const char *value)
 {
         (void)value;
         if (!parser->options.systemd_activation)
@@ -144,23 +131,31 @@ static OptionsAction handle_systemd_activation(Parser *parser, const char *name,
         return OPTIONS_RUN;
 }
 
-/* There is nothing to switch off: no log but standard error, no pid file, no background. */
-static OptionsAction handle_nothing(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_fork(OptionsParser *parser, const char *name, const char *value)
 {
-        (void)parser;
-        (void)name;
         (void)value;
+        parser->options.fork = strcmp(name, "fork") == 0 ? OPTIONS_FORCED : OPTIONS_FORBIDDEN;
         return OPTIONS_RUN;
 }
 
-static OptionsAction handle_unsupported(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_nopidfile(OptionsParser *parser, const char *name, const char *value)
 {
+        (void)name;
         (void)value;
-        fprintf(parser->errors, "ringbus: --%s is not supported yet\n", name);
-        return OPTIONS_FAIL;
+        parser->options.no_pidfile = true;
+        return OPTIONS_RUN;
 }
 
-static OptionsAction handle_version(Parser *parser, const char *name, const char *value)
+/* The last of the three counts. */
+static OptionsAction handle_syslog(OptionsParser *parser, const char *name, const char *value)
+{
+        (void)value;
+        parser->options.syslog = strcmp(name, "nosyslog") == 0 ? OPTIONS_FORBIDDEN : OPTIONS_FORCED;
+        parser->options.syslog_only = strcmp(name, "syslog-only") == 0;
+        return OPTIONS_RUN;
+}
+
+static OptionsAction handle_version(OptionsParser *parser, const char *name, const char *value)
 {
         (void)parser;
         (void)name;
@@ -168,7 +163,7 @@ static OptionsAction handle_version(Parser *parser, const char *name, const char
         return OPTIONS_VERSION;
 }
 
-static OptionsAction handle_introspect(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_introspect(OptionsParser *parser, const char *name, const char *value)
 {
         (void)parser;
         (void)name;
@@ -176,7 +171,7 @@ static OptionsAction handle_introspect(Parser *parser, const char *name, const c
         return OPTIONS_INTROSPECT;
 }
 
-static OptionsAction handle_help(Parser *parser, const char *name, const char *value)
+static OptionsAction handle_help(OptionsParser *parser, const char *name, const char *value)
 {
         (void)name;
         (void)value;
@@ -184,104 +179,29 @@ static OptionsAction handle_help(Parser *parser, const char *name, const char *v
         return OPTIONS_FAIL;
 }
 
-static OptionsAction handle_workers(Parser *parser, const char *name, const char *value)
-{
-        unsigned long number;
-
-        if (parser->options.n_workers > 0)
-                return refuse_twice(parser, name, "a number of workers was", "");
-        if (!parse_number(value, OPTIONS_WORKERS_MAX, &number) || number == 0)
-                return refuse_value(parser, name, value,
-                                    "a number from 1 to " NUMBER_TEXT(OPTIONS_WORKERS_MAX));
-        parser->options.n_workers = (unsigned)number;
-        return OPTIONS_RUN;
-}
-
-static OptionsAction handle_io(Parser *parser, const char *name, const char *value)
-{
-        if (parser->io_given)
-                return refuse_twice(parser, name, "a backend was", "");
-        if (!probe_parse_wish(value, &parser->options.io_wish))
-                return refuse_value(parser, name, value, "auto, uring or epoll");
-        parser->io_given = true;
-        return OPTIONS_RUN;
-}
-
-static OptionsAction handle_spin(Parser *parser, const char *name, const char *value)
-{
-        unsigned long number;
-
-        if (parser->spin_given)
-                return refuse_twice(parser, name, "a way to spin was", "");
-        parser->spin_given = true;
-        if (strcmp(value, "auto") == 0) {
-                parser->options.spin = OPTIONS_SPIN_AUTO;
-        } else if (strcmp(value, "off") == 0) {
-                parser->options.spin = OPTIONS_SPIN_OFF;
-        } else if (parse_number(value, OPTIONS_SPIN_MAX_US, &number) && number > 0) {
-                parser->options.spin = OPTIONS_SPIN_FIXED;
-                parser->options.spin_us = (unsigned)number;
-        } else {
-                return refuse_value(
-                        parser, name, value,
-                        "auto, off or microseconds from 1 to " NUMBER_TEXT(OPTIONS_SPIN_MAX_US));
-        }
-        return OPTIONS_RUN;
-}
-
-static OptionsAction set_stall(Parser *parser, const char *name, const char *value,
-                               unsigned *ret_ms)
-{
-        unsigned long number;
-
-        if (!parse_number(value, OPTIONS_STALL_MAX_MS, &number))
-                return refuse_value(
-                        parser, name, value,
-                        "milliseconds up to " NUMBER_TEXT(OPTIONS_STALL_MAX_MS) ", 0 for never");
-        *ret_ms = (unsigned)number;
-        return OPTIONS_RUN;
-}
-
-static OptionsAction handle_stall_forgive(Parser *parser, const char *name, const char *value)
-{
-        return set_stall(parser, name, value, &parser->options.stall_forgive_ms);
-}
-
-static OptionsAction handle_stall_close(Parser *parser, const char *name, const char *value)
-{
-        return set_stall(parser, name, value, &parser->options.stall_close_ms);
-}
-
-static OptionsAction handle_probe(Parser *parser, const char *name, const char *value)
-{
-        (void)name;
-        (void)value;
-        parser->probes = true;
-        return OPTIONS_RUN;
-}
-
 static const OptionRow option_rows[] = {
         {"version", VALUE_NONE, NULL, handle_version},
         {"session", VALUE_NONE, NULL, handle_session},
-        {"system", VALUE_NONE, NULL, handle_unsupported},
+        {"system", VALUE_NONE, NULL, handle_system},
         {"config-file", VALUE_REQUIRED, "FILE", handle_config_file},
         {"print-address", VALUE_OPTIONAL, "DESCRIPTOR", handle_print_address},
         {"print-pid", VALUE_OPTIONAL, "DESCRIPTOR", handle_print_pid},
         {"introspect", VALUE_NONE, NULL, handle_introspect},
         {"address", VALUE_REQUIRED, "ADDRESS", handle_address},
-        {"nopidfile", VALUE_NONE, NULL, handle_nothing},
-        {"nosyslog", VALUE_NONE, NULL, handle_nothing},
-        {"syslog", VALUE_NONE, NULL, handle_unsupported},
-        {"syslog-only", VALUE_NONE, NULL, handle_unsupported},
-        {"nofork", VALUE_NONE, NULL, handle_nothing},
-        {"fork", VALUE_NONE, NULL, handle_unsupported},
+        {"nopidfile", VALUE_NONE, NULL, handle_nopidfile},
+        {"nosyslog", VALUE_NONE, NULL, handle_syslog},
+        {"syslog", VALUE_NONE, NULL, handle_syslog},
+        {"syslog-only", VALUE_NONE, NULL, handle_syslog},
+        {"nofork", VALUE_NONE, NULL, handle_fork},
+        {"fork", VALUE_NONE, NULL, handle_fork},
         {"systemd-activation", VALUE_NONE, NULL, handle_systemd_activation},
-        {"workers", VALUE_REQUIRED, "N", handle_workers},
-        {"io", VALUE_REQUIRED, "auto|uring|epoll", handle_io},
-        {"spin", VALUE_REQUIRED, "auto|off|MICROSECONDS", handle_spin},
-        {"stall-forgive", VALUE_REQUIRED, "MILLISECONDS", handle_stall_forgive},
-        {"stall-close", VALUE_REQUIRED, "MILLISECONDS", handle_stall_close},
-        {"probe", VALUE_NONE, NULL, handle_probe},
+        {"workers", VALUE_REQUIRED, "N", options_own_workers},
+        {"io", VALUE_REQUIRED, "auto|uring|epoll", options_own_io},
+        {"spin", VALUE_REQUIRED, "auto|off|MICROSECONDS", options_own_spin},
+        {"stall-forgive", VALUE_REQUIRED, "MILLISECONDS", options_own_stall_forgive},
+        {"stall-close", VALUE_REQUIRED, "MILLISECONDS", options_own_stall_close},
+        {"check-config", VALUE_REQUIRED, "FILE", options_own_check_config},
+        {"probe", VALUE_NONE, NULL, options_own_probe},
         {"help", VALUE_NONE, NULL, handle_help},
 };
 
@@ -291,8 +211,6 @@ static void print_usage(FILE *file)
         for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
                 const OptionRow *row = &option_rows[i];
 
-                if (row->handle == handle_unsupported)
-                        continue;
                 fprintf(file, " [--%s", row->name);
                 if (row->rule == VALUE_REQUIRED)
                         fprintf(file, "=%s", row->usage);
@@ -326,7 +244,7 @@ static const OptionRow *find_row(const char *word, const char **ret_value)
 }
 
 /* Handles the option at argv[*at] and advances *at behind its value. */
-static OptionsAction parse_word(Parser *parser, int argc, char *const *argv, int *at)
+static OptionsAction parse_word(OptionsParser *parser, int argc, char *const *argv, int *at)
 {
         const char *word = argv[(*at)++];
         const char *value = NULL;
@@ -349,12 +267,13 @@ static OptionsAction parse_word(Parser *parser, int argc, char *const *argv, int
 
 OptionsAction options_parse(int argc, char *const *argv, FILE *errors, Options *ret_options)
 {
-        Parser parser = {
+        OptionsParser parser = {
                 .options = {.print_address_fd = ANNOUNCE_NOTHING,
                             .print_pid_fd = ANNOUNCE_NOTHING,
                             .stall_forgive_ms = 5000,
                             .stall_close_ms = 30000},
                 .errors = errors,
+                .action = OPTIONS_RUN,
         };
         int at = 1;
 
@@ -364,11 +283,11 @@ OptionsAction options_parse(int argc, char *const *argv, FILE *errors, Options *
                 if (action != OPTIONS_RUN)
                         return action;
         }
-        if (!parser.probes && !parser.options.config_file) {
+        if (parser.action == OPTIONS_RUN && !parser.options.config_file) {
                 fputs("No configuration file specified.\n", errors);
                 print_usage(errors);
                 return OPTIONS_FAIL;
         }
         *ret_options = parser.options;
-        return parser.probes ? OPTIONS_PROBE : OPTIONS_RUN;
+        return parser.action;
 }

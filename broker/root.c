@@ -30,17 +30,29 @@ static uint64_t root_min(uint64_t a, uint64_t b)
         return a < b ? a : b;
 }
 
-RouterRoot *root_new(const Limits *limits, const Options *options)
+/* Every root has a policy of a generation of its own. */
+static int root_compile_policy(const PolicyRules *rules, Policy **ret_policy)
 {
+        static uint64_t generation; /* control's */
+
+        return policy_compile(rules, ++generation, ret_policy);
+}
+
+RouterRoot *root_new(const Config *config, const Options *options)
+{
+        const Limits *limits = &config->limits;
         RouterRoot *root = alloc_zeroed(1, sizeof(*root));
 
         if (!root)
                 return NULL;
+        if (root_compile_policy(&config->policy_rules, &root->policy) < 0) {
+                alloc_free(root);
+                return NULL;
+        }
         if (limits->max_message_unix_fds > IO_FDS_MAX)
                 log_notice("max_message_unix_fds is %llu, but the kernel passes %d file "
                            "descriptors with a message at most: that is the limit now",
                            (unsigned long long)limits->max_message_unix_fds, IO_FDS_MAX);
-        root->policy = (Policy){.generation = 1, .kind = POLICY_ALLOW_ALL};
         root->limits = (RouterLimits){
                 .max_message_size = limits->max_message_size_bytes,
                 .max_message_unix_fds = root_min(limits->max_message_unix_fds, IO_FDS_MAX),

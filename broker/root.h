@@ -4,17 +4,17 @@
 
 /* From the configuration to what routing looks at. */
 
-#include "broker/limits.h"
+#include "broker/config.h"
 #include "broker/options.h"
 #include "broker/router/router.h"
 
 /*
- * A new root for these limits and options, the caller's, or NULL when out of memory. Control, after
- * the limit of open files was raised: max_incoming_unix_fds and max_outgoing_unix_fds are never
- * more than an eighth of RLIMIT_NOFILE (and at least 64). max_message_unix_fds is never more than
- * IO_FDS_MAX, for a message with more could be received but not sent; one line in the log says so
- * if it was higher.
+ * A new root for the policy and the limits of a configuration and for these options, the caller's,
+ * or NULL when out of memory. Control, after the limit of open files was raised:
+ * max_incoming_unix_fds and max_outgoing_unix_fds are never more than an eighth of RLIMIT_NOFILE
+ * (and at least 64). max_message_unix_fds is never more than IO_FDS_MAX, for a message with more
+ * could be received but not sent; one line in the log says so if it was higher.
  */
-RouterRoot *root_new(const Limits *limits, const Options *options);
+RouterRoot *root_new(const Config *config, const Options *options);
 
 #endif

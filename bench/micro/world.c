@@ -116,6 +116,7 @@ World *world_new(void)
                                       .max_connections_per_user = 1 << 20,
                                       .max_names_per_connection = 1 << 20,
                                       .max_match_rules_per_connection = 1 << 20};
+        ASSERT(policy_compile_open(1, &root->policy) == 0);
         ASSERT(wake_init(&world->wake) == 0);
         qsbr_init(&world->qsbr, &world->wake);
         ASSERT(router_init(&world->router, &world->qsbr, root, &hooks) == 0);

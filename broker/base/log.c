@@ -9,7 +9,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
+
+#include "broker/base/systemlog.h"
+
+#define PROGRAM "ringbus: "
 
 enum {
         LINE_MAX_SIZE = 1024,
@@ -20,6 +25,7 @@ enum {
 _Static_assert(NOTICE_MAX_SIZE + LINE_MAX_SIZE <= PIPE_BUF, "a line must be written by one write");
 
 static LogLevel log_level = LOG_LEVEL_NOTICE;
+static LogTarget log_target = LOG_TARGET_STDERR;
 static char log_prefix[64];
 
 /* Between two threads' writes, so that what poll() told one is still true when it writes. */
@@ -36,6 +42,12 @@ void log_set_prefix(const char *prefix)
         snprintf(log_prefix, sizeof(log_prefix), "%s", prefix);
 }
 
+void log_set_target(LogTarget target, const char *path)
+{
+        log_target = target;
+        systemlog_set_path(path);
+}
+
 /* Whether all of it was written. Never waits: a launcher that does not read its pipe must not stop
  * the bus. */
 static bool log_write(const char *data, size_t size)
@@ -48,22 +60,41 @@ static bool log_write(const char *data, size_t size)
 }
 
 /* Writes a whole line, behind another one about those that were lost before it. */
-static void log_emit(const char *line, size_t size)
+static void log_to_stderr(const char *line, size_t size)
 {
         char data[NOTICE_MAX_SIZE + LINE_MAX_SIZE];
         size_t n = 0;
 
-        pthread_mutex_lock(&log_mutex);
         if (log_n_lost > 0)
                 n = (size_t)snprintf(data, NOTICE_MAX_SIZE,
-                                     "ringbus: %swarning: log lines lost because standard "
-                                     "error did not take them: %llu\n",
+                                     PROGRAM "%swarning: log lines lost because standard "
+                                             "error did not take them: %llu\n",
                                      log_prefix, log_n_lost);
         memcpy(data + n, line, size);
         if (log_write(data, n + size))
                 log_n_lost = 0;
         else
                 log_n_lost++;
+}
+
+/* The system's log gets the line without the program's name and the newline. */
+static bool log_to_system(LogLevel level, const char *line, size_t size)
+{
+        static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_DEBUG};
+        const size_t n_program = sizeof(PROGRAM) - 1;
+
+        return systemlog_send(priorities[level], line + n_program, size - n_program - 1);
+}
+
+static void log_emit(LogLevel level, const char *line, size_t size)
+{
+        bool sent = false;
+
+        pthread_mutex_lock(&log_mutex);
+        if (log_target != LOG_TARGET_STDERR)
+                sent = log_to_system(level, line, size);
+        if (log_target != LOG_TARGET_SYSLOG || !sent)
+                log_to_stderr(line, size);
         pthread_mutex_unlock(&log_mutex);
 }
 
@@ -78,7 +109,7 @@ void log_line(LogLevel level, const char *format, ...)
 
         if (level > log_level)
                 return;
-        n = snprintf(line, sizeof(line), "ringbus: %s%s", log_prefix, names[level]);
+        n = snprintf(line, sizeof(line), PROGRAM "%s%s", log_prefix, names[level]);
         size = n < 0 ? 0 : (size_t)n;
         va_start(args, format);
         n = vsnprintf(line + size, sizeof(line) - size, format, args);
@@ -88,6 +119,6 @@ void log_line(LogLevel level, const char *format, ...)
         if (size > sizeof(line) - 1)
                 size = sizeof(line) - 1;
         line[size++] = '\n';
-        log_emit(line, size);
+        log_emit(level, line, size);
         errno = saved_errno;
 }

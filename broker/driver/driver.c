@@ -9,18 +9,15 @@
 #include <unistd.h>
 
 #include "broker/base/cleanup.h"
-#include "broker/base/clock.h"
 #include "broker/base/hash.h"
-#include "broker/base/log.h"
 #include "broker/base/stage.h"
 #include "broker/driver/driver_private.h"
+#include "broker/router/judge.h"
 
 enum {
         ERROR_TEXT_MAX = 2048,
         HELLO_SIZE_MAX = 4096, /* of the pools, and quickly copied */
 };
-
-#define REFUSED_LOG_NS CLOCK_NS_PER_S
 
 const DriverInterface driver_interfaces[] = {
         {"org.freedesktop.DBus", true, driver_bus_methods,
@@ -75,6 +72,7 @@ const DriverMethod driver_bus_methods[] = {
         {"GetAdtAuditSessionData", "s", "ay", DRIVER_ANY_PATH, driver_get_audit_data},
         {"GetConnectionSELinuxSecurityContext", "s", "ay", DRIVER_ANY_PATH,
          driver_get_selinux_context},
+        {"ReloadConfig", "", "", DRIVER_ANY_PATH, driver_reload_config},
         {"GetId", "", "s", DRIVER_ANY_PATH, driver_get_id},
         {"GetConnectionCredentials", "s", "a{sv}", DRIVER_ANY_PATH, driver_get_credentials},
         {NULL, NULL, NULL, 0, NULL},
@@ -96,7 +94,7 @@ static void driver_read_machine_id(char *ret_id)
         }
 }
 
-int driver_init(Driver *driver, Router *router, bool systemd_activation)
+int driver_init(Driver *driver, Router *router, const DriverHooks *hooks, bool systemd_activation)
 {
         uint8_t random[16];
         int r = hash_random(random, sizeof(random));
@@ -110,6 +108,7 @@ int driver_init(Driver *driver, Router *router, bool systemd_activation)
         driver->router = router;
         driver->uid = (uint32_t)getuid();
         driver->pid = (uint32_t)getpid();
+        driver->hooks = *hooks;
         driver->systemd_activation = systemd_activation;
         environment_init(&driver->environment);
         return 0;
@@ -213,17 +212,15 @@ static const DriverMethod *driver_find_method(const Header *header, bool canonic
 
 void driver_log_refused(DriverCall *call)
 {
-        Shard *shard = call->shard;
+        Refusals *refusals = &call->thread->refusals;
 
-        shard->n_refused++;
-        if (shard->now_ns < shard->refused_logged_ns + REFUSED_LOG_NS && shard->refused_logged_ns)
-                return;
-        log_warning("rejected attempt to call %.*s by connection %s of process %d, uid %u: only "
-                    "root and the user of the bus may (%llu such calls so far on this worker)",
-                    TEXT_FORMAT(call->header->member), call->caller->unique_name,
-                    (int)call->peer->credentials.pid, call->caller->uid,
-                    (unsigned long long)shard->n_refused);
-        shard->refused_logged_ns = shard->now_ns;
+        snprintf(refusals->text, sizeof(refusals->text),
+                 "Rejected attempt to call %.*s by connection \"%s\" of process %d, uid %u: only "
+                 "root "
+                 "and the user of the bus may",
+                 TEXT_FORMAT(call->header->member), call->caller->unique_name,
+                 (int)call->peer->credentials.pid, call->caller->uid);
+        refusals_log(refusals, refusals->text);
 }
 
 static void driver_fail_privileged(DriverCall *call)
@@ -284,7 +281,13 @@ void driver_handle(Driver *driver, Shard *shard, Peer *peer, Incoming *incoming)
                             "registered");
                 return;
         }
-        /* A Hello is shown with the name that it brings, unless that is too much inside a step. */
+        /* A Hello is shown with the name that it brings, unless that is too much inside a step.
+         * What is refused is shown with the error. */
+        call.shown = false;
+        if (!first && !judge_to_bus(call.thread, call.caller, call.header)) {
+                driver_fail(&call, "AccessDenied", "%s", judge_refusal(call.thread));
+                return;
+        }
         call.shown = !first || call.header->frame.size > HELLO_SIZE_MAX;
         if (call.shown)
                 shown = send_capture(&shard->thread, &peer->endpoint, incoming);

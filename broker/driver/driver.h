@@ -11,6 +11,17 @@
 #include "broker/driver/environment.h"
 #include "broker/peer/peer.h"
 
+typedef struct DriverReload DriverReload;
+
+/* What the driver leaves to others. */
+typedef struct DriverHooks {
+        /* Any worker: a ReloadConfig call, for control, which takes it over. */
+        void (*post_reload)(void *context, DriverReload *reload);
+        /* Any worker: an answer to the worker of its caller (driver_reload_finish()). */
+        void (*post_answer)(void *context, DriverReload *reload);
+        void *context;
+} DriverHooks;
+
 /* Immutable once the workers run, but for the environment, which has a lock of its own. */
 typedef struct Driver {
         Router *router;      /* borrowed */
@@ -19,11 +30,12 @@ typedef struct Driver {
         uint32_t uid;        /* of the bus */
         uint32_t pid;
         bool systemd_activation;
+        DriverHooks hooks;
         Environment environment;
 } Driver;
 
 /* Draws the bus's id, reads the machine's. 0 or -errno. Main thread. */
-int driver_init(Driver *driver, Router *router, bool systemd_activation);
+int driver_init(Driver *driver, Router *router, const DriverHooks *hooks, bool systemd_activation);
 void driver_deinit(Driver *driver);
 
 /* A message whose destination is the bus. Home worker of `peer`. */

@@ -4,6 +4,7 @@
  * caller never sees an answer that disagrees with the NameOwnerChanged before or after it.
  */
 #include "broker/driver/driver_private.h"
+#include "broker/router/judge.h"
 #include "proto/syntax.h"
 
 enum {
@@ -41,6 +42,10 @@ void driver_request_name(DriverCall *call)
                             "Connection \"%s\" is not allowed to own the service \"%s\"because it "
                             "is reserved for D-Bus' use only",
                             call->caller->unique_name, BUSMESSAGE_BUS_NAME.data);
+                return;
+        }
+        if (!judge_name(call->thread, call->caller, name)) {
+                driver_fail(call, "AccessDenied", "%s", judge_refusal(call->thread));
                 return;
         }
         switch (ownership_request(call->thread, call->caller, name, flags, &reply)) {

@@ -74,6 +74,7 @@ void driver_get_process_id(DriverCall *call);
 void driver_get_credentials(DriverCall *call);
 void driver_get_selinux_context(DriverCall *call);
 void driver_get_audit_data(DriverCall *call);
+void driver_reload_config(DriverCall *call);
 void driver_ping(DriverCall *call);
 void driver_get_machine_id(DriverCall *call);
 

@@ -16,12 +16,13 @@
 #include "broker/base/cleanup.h"
 #include "broker/gate/acceptor.h"
 #include "broker/gate/lobby.h"
+#include "broker/sync/qsbr.h"
 #include "broker/sync/switch.h"
 #include "broker/sync/wake.h"
 
 enum { EVENTS_MAX = 64 };
 
-/* Owner: the gate's thread, but for `wake`, `stopping` and what lobby.h says. */
+/* Owner: the gate's thread, but for the wakes, `stopping` and what lobby.h says. */
 struct Gate {
         pthread_t thread;
         Ready ready;
@@ -29,6 +30,8 @@ struct Gate {
         Acceptor acceptor;
         Lobby lobby;
         Wake wake;
+        Wake place_wake; /* asleep only while there is no room for another connection */
+        GateSource place_source;
         Switch stopping;
         bool joined; /* owner: the thread that made the gate */
 };
@@ -40,6 +43,9 @@ static void handle_event(Gate *gate, const ReadyEvent *event)
         switch (*source) {
         case GATE_SOURCE_WAKE:
                 wake_drain(&gate->wake);
+                break;
+        case GATE_SOURCE_PLACE:
+                wake_drain(&gate->place_wake);
                 break;
         case GATE_SOURCE_LISTENER:
                 lobby_accept(&gate->lobby, &gate->acceptor,
@@ -64,17 +70,21 @@ static uint64_t next_timeout(const Gate *gate)
         return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
-/* wake.h's protocol: what other threads change (stopping, completed) is read after the prepare. */
+/* wake.h's protocol: what other threads change (stopping, completed) is read after the prepare.
+ * Places that come back wake us only when we wait for one. */
 static int wait_for_events(Gate *gate, ReadyEvent *events)
 {
         int n = 0;
 
         wake_prepare(&gate->wake);
         if (!switch_is_on(&gate->stopping)) {
+                if (!lobby_has_room(&gate->lobby))
+                        wake_prepare(&gate->place_wake);
                 lobby_collect(&gate->lobby);
                 acceptor_update(&gate->acceptor, lobby_has_room(&gate->lobby), gate->lobby.now_ns);
                 n = ready_wait(&gate->ready, next_timeout(gate), events, EVENTS_MAX);
                 ASSERT(n >= 0); /* the epoll instance and the array are our own */
+                wake_finish(&gate->place_wake);
         }
         wake_finish(&gate->wake);
         return n;
@@ -85,6 +95,8 @@ static void *run(void *argument)
         Gate *gate = argument;
         ReadyEvent events[EVENTS_MAX];
 
+        qsbr_register_thread(); /* what is asked whom to admit may look things up */
+        qsbr_offline();
         gate->lobby.now_ns = clock_now_ns();
         while (!switch_is_on(&gate->stopping)) {
                 int n = wait_for_events(gate, events);
@@ -95,6 +107,7 @@ static void *run(void *argument)
                         handle_event(gate, &events[i]);
                 lobby_expire(&gate->lobby);
         }
+        qsbr_unregister_thread();
         return NULL;
 }
 
@@ -127,18 +140,26 @@ static int init_gate(Gate *gate, const GateOptions *options, Gate **ret_gate)
         r = wake_init(&gate->wake);
         if (r < 0)
                 goto deinit_ready;
-        r = ready_add(&gate->ready, gate->wake.fd, true, false, &gate->wake_source);
+        gate->place_source = GATE_SOURCE_PLACE;
+        r = wake_init(&gate->place_wake);
         if (r < 0)
                 goto deinit_wake;
+        r = ready_add(&gate->ready, gate->wake.fd, true, false, &gate->wake_source);
+        if (r == 0)
+                r = ready_add(&gate->ready, gate->place_wake.fd, true, false, &gate->place_source);
+        if (r < 0)
+                goto deinit_place_wake;
         r = acceptor_init(&gate->acceptor, &gate->ready, options->listeners, options->n_listeners);
         if (r < 0)
-                goto deinit_wake;
+                goto deinit_place_wake;
         *ret_gate = gate; /* deliver() and those it delivers to may use it from the first moment */
         r = start_thread(gate);
         if (r == 0)
                 return 0;
         *ret_gate = NULL;
         acceptor_deinit(&gate->acceptor);
+deinit_place_wake:
+        wake_deinit(&gate->place_wake);
 deinit_wake:
         wake_deinit(&gate->wake);
 deinit_ready:
@@ -178,15 +199,23 @@ Gate *gate_free(Gate *gate)
         gate_stop(gate);
         lobby_deinit(&gate->lobby);
         acceptor_deinit(&gate->acceptor);
+        wake_deinit(&gate->place_wake);
         wake_deinit(&gate->wake);
         ready_deinit(&gate->ready);
         return alloc_free(gate);
 }
 
+void gate_set_limits(Gate *gate, unsigned max_incomplete, uint64_t auth_timeout_ms,
+                     unsigned max_message_unix_fds)
+{
+        lobby_set_limits(&gate->lobby, max_incomplete, auth_timeout_ms, max_message_unix_fds);
+        wake_up(&gate->wake); /* there may be room now */
+}
+
 void gate_complete(Gate *gate, GateTicket *ticket)
 {
         lobby_return(&gate->lobby, ticket);
-        wake_up(&gate->wake);
+        wake_up(&gate->place_wake);
 }
 
 void gate_read_counters(Gate *gate, GateCounters *ret_counters)
@@ -198,7 +227,7 @@ void gate_read_counters(Gate *gate, GateCounters *ret_counters)
                 .admitted = tally_read(&lobby->admitted),
                 .refused = tally_read(&lobby->refused),
                 .timed_out = tally_read(&lobby->timed_out),
-                .incomplete = tally_read(&lobby->incomplete),
+                .incomplete = lobby_count_incomplete(lobby),
         };
 }
 

@@ -39,9 +39,10 @@ typedef struct GateListener {
 typedef struct GateOptions {
         const GateListener *listeners; /* copied */
         unsigned n_listeners;
-        unsigned mechanisms;     /* SASL_MECHANISM_*: as <auth> allows; 0: all */
-        uid_t bus_uid;           /* a session bus admits this uid only */
-        bool admits_every_uid;   /* system bus (its policy decides later) */
+        unsigned mechanisms; /* SASL_MECHANISM_*: as <auth> allows; 0: all */
+        uid_t bus_uid;
+        /* Whether this peer may use the bus; NULL: the bus's own uid only. On the gate's thread. */
+        bool (*admits)(void *context, const Credentials *credentials);
         unsigned max_incomplete; /* accepting pauses at this many (max_incomplete_connections) */
         /* Incomplete connections of one uid; one more is closed at once. The bus's own uid and root
          * have no such limit. 0: a half of max_incomplete, at least 1. */
@@ -71,6 +72,13 @@ void gate_stop(Gate *gate);
 /* Stops the thread if need be and closes connections under way; nobody uses the gate any more. NULL
  * is allowed. Returns NULL. */
 Gate *gate_free(Gate *gate);
+
+/*
+ * Control: new limits, for whoever comes from now on; as GateOptions.max_incomplete,
+ * .auth_timeout_ms and .max_message_unix_fds.
+ */
+void gate_set_limits(Gate *gate, unsigned max_incomplete, uint64_t auth_timeout_ms,
+                     unsigned max_message_unix_fds);
 
 /*
  * A delivered connection is no longer incomplete: its Hello succeeded, or it was closed before

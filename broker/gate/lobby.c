@@ -35,7 +35,7 @@ static Handshake *find_oldest(const Lobby *lobby)
 
 bool lobby_has_room(const Lobby *lobby)
 {
-        return lobby->n_incomplete < lobby->options.max_incomplete;
+        return lobby->n_incomplete < tally_read(&lobby->max_incomplete);
 }
 
 static void free_handshake(Lobby *lobby, Handshake *handshake)
@@ -47,10 +47,11 @@ static void free_handshake(Lobby *lobby, Handshake *handshake)
         handshake_free(handshake);
 }
 
-static void count_incomplete(Lobby *lobby, unsigned n)
+uint64_t lobby_count_incomplete(const Lobby *lobby)
 {
-        lobby->n_incomplete = n;
-        tally_set(&lobby->incomplete, n);
+        uint64_t ended = counter_read(&lobby->n_tickets_ended); /* first: never below 0 */
+
+        return tally_read(&lobby->n_tickets) - ended;
 }
 
 static void settle_ticket(Lobby *lobby, GateTicket *ticket)
@@ -58,11 +59,19 @@ static void settle_ticket(Lobby *lobby, GateTicket *ticket)
         if (ticket->shares)
                 share_return(&lobby->shares, ticket->uid);
         alloc_free(ticket);
-        count_incomplete(lobby, lobby->n_incomplete - 1);
+        lobby->n_incomplete--;
+}
+
+/* Its place was never given to another thread. */
+static void end_ticket(Lobby *lobby, GateTicket *ticket)
+{
+        counter_add(&lobby->n_tickets_ended, 1);
+        settle_ticket(lobby, ticket);
 }
 
 void lobby_return(Lobby *lobby, GateTicket *ticket)
 {
+        counter_add(&lobby->n_tickets_ended, 1);
         stack_push(&lobby->completed, &ticket->node);
 }
 
@@ -82,31 +91,36 @@ void lobby_collect(Lobby *lobby)
 static void end_handshake(Lobby *lobby, Handshake *handshake, Tally *reason)
 {
         tally_add(reason, 1);
-        settle_ticket(lobby, handshake->ticket);
+        end_ticket(lobby, handshake->ticket);
         free_handshake(lobby, handshake);
 }
 
-static bool admits_uid(Lobby *lobby, uid_t uid)
+static bool admits(Lobby *lobby, const Credentials *credentials)
 {
-        if (lobby->options.admits_every_uid || uid == lobby->options.bus_uid)
+        const GateOptions *options = &lobby->options;
+
+        if (options->admits ? options->admits(options->context, credentials)
+                            : credentials->uid == options->bus_uid)
                 return true;
         if (throttle_passes(&lobby->log_uid, lobby->now_ns))
-                log_warning("Refused a connection of uid %u: this bus admits only uid %u",
-                            (unsigned)uid, (unsigned)lobby->options.bus_uid);
+                log_warning("Refused a connection of uid %u: the policy of this bus, which runs as "
+                            "uid %u, does not let that user connect",
+                            (unsigned)credentials->uid, (unsigned)options->bus_uid);
         return false;
 }
 
 static void admit_handshake(Lobby *lobby, Handshake *handshake)
 {
-        GateConnection *connection;
+        GateConnection *connection = NULL;
 
         TRACE_HOP();
         /* Before anything else: nothing may be watching the fd when it changes its owner. */
         if (handshake->watched)
                 ready_remove(lobby->ready, handshake->fd);
         handshake->watched = false;
-        if (!admits_uid(lobby, handshake->sasl.uid) ||
-            handshake_take_connection(handshake, &connection) < 0) {
+        if (handshake_take_connection(handshake, &connection) < 0 ||
+            !admits(lobby, &connection->credentials)) {
+                gate_connection_free(connection);
                 end_handshake(lobby, handshake, &lobby->refused);
                 return;
         }
@@ -132,7 +146,7 @@ static void watch_handshake(Lobby *lobby, Handshake *handshake)
 void lobby_read(Lobby *lobby, Handshake *handshake)
 {
         TRACE_HOP();
-        switch (handshake_read(handshake, lobby->options.max_message_unix_fds)) {
+        switch (handshake_read(handshake, (unsigned)tally_read(&lobby->max_message_unix_fds))) {
         case HANDSHAKE_WAITING:
                 watch_handshake(lobby, handshake);
                 break;
@@ -147,7 +161,7 @@ void lobby_read(Lobby *lobby, Handshake *handshake)
 
 static int take_share(Lobby *lobby, uid_t uid)
 {
-        unsigned max = lobby->options.max_incomplete_per_uid;
+        unsigned max = (unsigned)tally_read(&lobby->max_incomplete_per_uid);
         int r = share_take(&lobby->shares, uid, max);
 
         if (r == -EUSERS && throttle_passes(&lobby->log_share, lobby->now_ns))
@@ -172,7 +186,8 @@ static int issue_ticket(Lobby *lobby, uid_t uid, GateTicket **ret_ticket)
                 return r;
         }
         ticket->uid = uid;
-        count_incomplete(lobby, lobby->n_incomplete + 1);
+        lobby->n_incomplete++;
+        tally_add(&lobby->n_tickets, 1);
         *ret_ticket = ticket;
         return 0;
 }
@@ -194,16 +209,37 @@ static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
         r = handshake_new(fd, peer.uid, listener->listener.guid, lobby->options.mechanisms,
                           ret_handshake);
         if (r < 0) {
-                settle_ticket(lobby, ticket);
+                end_ticket(lobby, ticket);
                 return r;
         }
         (*ret_handshake)->ticket = ticket;
         return 0;
 }
 
+/* A reload may have made the time shorter: then it passes some that came earlier. */
+static void insert_by_deadline(Lobby *lobby, Handshake *handshake)
+{
+        List later;
+        ListNode *node;
+
+        list_init(&later);
+        while (handshake->deadline_ns && (node = list_last(&lobby->handshakes))) {
+                uint64_t deadline_ns = CONTAINER_OF(node, Handshake, node)->deadline_ns;
+
+                if (deadline_ns && deadline_ns <= handshake->deadline_ns)
+                        break;
+                list_remove(node);
+                list_push_front(&later, node);
+        }
+        list_push_back(&lobby->handshakes, &handshake->node);
+        while ((node = list_take_first(&later)))
+                list_push_back(&lobby->handshakes, node);
+}
+
 /* A new connection is read at once: a client that pipelines has said everything already. */
 static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
 {
+        const uint64_t timeout_ms = tally_read(&lobby->auth_timeout_ms);
         Handshake *handshake;
         int r;
 
@@ -215,15 +251,15 @@ static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
                 tally_add(&lobby->refused, 1);
                 return;
         }
-        if (lobby->options.auth_timeout_ms)
-                handshake->deadline_ns =
-                        lobby->now_ns + lobby->options.auth_timeout_ms * CLOCK_NS_PER_MS;
-        list_push_back(&lobby->handshakes, &handshake->node);
+        if (timeout_ms)
+                handshake->deadline_ns = lobby->now_ns + timeout_ms * CLOCK_NS_PER_MS;
+        insert_by_deadline(lobby, handshake);
         lobby_read(lobby, handshake);
 }
 
 void lobby_accept(Lobby *lobby, Acceptor *acceptor, AcceptorListener *listener)
 {
+        lobby_collect(lobby);
         for (unsigned i = 0; i < ACCEPTS_MAX && lobby_has_room(lobby); i++) {
                 int fd = acceptor_accept(acceptor, listener, lobby->now_ns);
 
@@ -248,9 +284,9 @@ void lobby_expire(Lobby *lobby)
                handshake->deadline_ns <= lobby->now_ns) {
                 if (throttle_passes(&lobby->log_timeout, lobby->now_ns))
                         log_notice("Closed a connection of uid %u that had not authenticated "
-                                   "within %llu ms",
+                                   "within %llu ms (auth_timeout)",
                                    (unsigned)handshake->uid,
-                                   (unsigned long long)lobby->options.auth_timeout_ms);
+                                   (unsigned long long)tally_read(&lobby->auth_timeout_ms));
                 end_handshake(lobby, handshake, &lobby->timed_out);
         }
 }
@@ -271,9 +307,21 @@ void lobby_init(Lobby *lobby, Ready *ready, const GateOptions *options)
         lobby->options.n_listeners = 0;
         list_init(&lobby->handshakes);
         stack_init(&lobby->completed);
-        if (lobby->options.max_incomplete_per_uid == 0)
-                lobby->options.max_incomplete_per_uid =
-                        options->max_incomplete >= 2 ? options->max_incomplete / 2 : 1;
+        lobby_set_limits(lobby, options->max_incomplete, options->auth_timeout_ms,
+                         options->max_message_unix_fds);
+}
+
+void lobby_set_limits(Lobby *lobby, unsigned max_incomplete, uint64_t auth_timeout_ms,
+                      unsigned max_message_unix_fds)
+{
+        unsigned per_uid = lobby->options.max_incomplete_per_uid;
+
+        if (per_uid == 0)
+                per_uid = max_incomplete >= 2 ? max_incomplete / 2 : 1;
+        tally_set(&lobby->max_incomplete, max_incomplete);
+        tally_set(&lobby->max_incomplete_per_uid, per_uid);
+        tally_set(&lobby->auth_timeout_ms, auth_timeout_ms);
+        tally_set(&lobby->max_message_unix_fds, max_message_unix_fds);
 }
 
 void lobby_deinit(Lobby *lobby)

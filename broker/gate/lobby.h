@@ -19,6 +19,7 @@
 #include "broker/gate/handshake.h"
 #include "broker/gate/share.h"
 #include "broker/gate/throttle.h"
+#include "broker/sync/counter.h"
 #include "broker/sync/stack.h"
 #include "broker/sync/tally.h"
 
@@ -29,7 +30,7 @@ struct GateTicket {
 };
 
 typedef struct Lobby {
-        GateOptions options; /* immutable */
+        GateOptions options; /* immutable; its limits are copied to the end of the struct */
         Ready *ready;        /* borrowed */
         List handshakes;     /* by deadline, which is the order of acceptance */
         ShareTable shares;
@@ -38,11 +39,15 @@ typedef struct Lobby {
         Throttle log_uid;
         Throttle log_timeout;
 
-        unsigned n_incomplete;
+        unsigned n_incomplete; /* also those that came back and are not settled yet */
 
         /* shared */
         Stack completed; /* tickets that came back */
-        Tally accepted, admitted, refused, timed_out, incomplete;
+        Tally accepted, admitted, refused, timed_out;
+        Tally n_tickets;         /* issued ever */
+        Counter n_tickets_ended; /* of them: nobody is incomplete with it any more */
+        /* Control writes, the gate reads: in force for whoever comes now. */
+        Tally max_incomplete, max_incomplete_per_uid, auth_timeout_ms, max_message_unix_fds;
 } Lobby;
 
 /* Before the thread starts. options->listeners is not looked at. */
@@ -51,11 +56,18 @@ void lobby_init(Lobby *lobby, Ready *ready, const GateOptions *options);
 /* Ends all handshakes. */
 void lobby_deinit(Lobby *lobby);
 
+/* Control: as gate_set_limits(). */
+void lobby_set_limits(Lobby *lobby, unsigned max_incomplete, uint64_t auth_timeout_ms,
+                      unsigned max_message_unix_fds);
+
 /* Gives a delivered connection's ticket back. Any thread. */
 void lobby_return(Lobby *lobby, GateTicket *ticket);
 
 /* Settles the tickets that came back. */
 void lobby_collect(Lobby *lobby);
+
+/* Connections that are incomplete now. Any thread. */
+uint64_t lobby_count_incomplete(const Lobby *lobby);
 
 /* Whether one connection more may be accepted. */
 bool lobby_has_room(const Lobby *lobby);

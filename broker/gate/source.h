@@ -8,6 +8,7 @@
  */
 typedef enum GateSource {
         GATE_SOURCE_WAKE,
+        GATE_SOURCE_PLACE,
         GATE_SOURCE_LISTENER,
         GATE_SOURCE_HANDSHAKE,
 } GateSource;

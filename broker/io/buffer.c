@@ -10,18 +10,7 @@
 #include "broker/base/assert.h"
 #include "broker/sync/annotate.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define BUFFER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define BUFFER_ASAN 1
-#endif
-#endif
-#ifndef BUFFER_ASAN
-#define BUFFER_ASAN 0
-#endif
-
-#if BUFFER_ASAN
+#if RINGBUS_ASAN
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -49,7 +38,7 @@ size_t buffer_payload_offset(unsigned n_fds_max)
 /* Nobody may look into a buffer that is not lent (the kernel's writes are not checked). */
 static void hide(BufferPool *pool, IoBuffer *buffer)
 {
-#if BUFFER_ASAN
+#if RINGBUS_ASAN
         ASAN_POISON_MEMORY_REGION(buffer->data, pool->stride);
 #endif
         (void)pool;
@@ -62,7 +51,7 @@ static void hide(BufferPool *pool, IoBuffer *buffer)
  */
 static void reveal(BufferPool *pool, IoBuffer *buffer)
 {
-#if BUFFER_ASAN
+#if RINGBUS_ASAN
         ASAN_UNPOISON_MEMORY_REGION(buffer->data, pool->stride);
 #endif
 #if RINGBUS_TSAN
@@ -127,7 +116,7 @@ void buffer_pool_deinit(BufferPool *pool)
 {
         ASSERT(pool->n_lent == 0);
         if (pool->memory) {
-#if BUFFER_ASAN
+#if RINGBUS_ASAN
                 ASAN_UNPOISON_MEMORY_REGION(pool->memory, pool->memory_size);
 #endif
                 munmap(pool->memory, pool->memory_size);

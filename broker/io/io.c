@@ -9,7 +9,7 @@
 #include "broker/io/backend.h"
 
 enum {
-        N_BUFFERS_DEFAULT = 512,
+        N_BUFFERS_DEFAULT = 256,
         N_BUFFERS_MAX = 1 << 15, /* what a kernel buffer ring can hold */
 };
 

@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 
 #include "broker/base/text.h"
+#include "broker/sync/annotate.h"
 #include "broker/sync/refcount.h"
 #include "broker/sync/stack.h"
 #include "broker/sync/wake.h"
@@ -32,9 +33,11 @@ typedef struct Io Io;
 typedef enum IoBackend { IO_BACKEND_URING, IO_BACKEND_EPOLL } IoBackend;
 
 enum {
-        IO_FDS_MAX = 253,           /* SCM_MAX_FD: most fds that one recvmsg can return */
-        IO_BUFFER_SIZE = 16 * 1024, /* payload bytes of a receive buffer, at least */
-        IO_IOVECS_MAX = 1024,       /* IOV_MAX: per send */
+        IO_FDS_MAX = 253, /* SCM_MAX_FD: most fds that one recvmsg can return */
+        /* Payload bytes of a receive buffer, at least. Large, so that bodies of 64 KiB mostly
+         * arrive in one piece; sanitizers, which mark each byte that is lent, have smaller ones. */
+        IO_BUFFER_SIZE = (RINGBUS_TSAN || RINGBUS_ASAN ? 16 : 128) * 1024,
+        IO_IOVECS_MAX = 1024, /* IOV_MAX: per send */
 };
 
 /*
@@ -110,7 +113,7 @@ typedef struct IoHandlers {
 
 typedef struct IoOptions {
         IoBackend backend;
-        unsigned n_buffers; /* receive buffers; 0: the default, 512 */
+        unsigned n_buffers; /* receive buffers; 0: the default, 256 */
         Wake *wake;         /* borrowed: its eventfd wakes io_wait(), which drains it */
         IoHandlers handlers;
 } IoOptions;

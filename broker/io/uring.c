@@ -18,7 +18,6 @@
 #include "broker/base/clock.h"
 
 enum {
-        N_OFFERED_AT_FIRST = 128,
         ROUNDS_MAX = 32, /* of deferred completions in one io_wait(): a flood must end sometime */
         SHUTDOWN_ROUNDS = 100,
         LONGEST_SLEEP_S = 365 * 24 * 3600,
@@ -277,7 +276,7 @@ static int uring_init(Io *io)
         if (!uring->singles)
                 return -ENOMEM;
         uring->n_offered_goal =
-                io->buffers.n_total < N_OFFERED_AT_FIRST ? io->buffers.n_total : N_OFFERED_AT_FIRST;
+                io->buffers.n_total < URING_OFFERED_MIN ? io->buffers.n_total : URING_OFFERED_MIN;
         return uring_ring_add_buffers(uring, power_of_two(io->buffers.n_total));
 }
 

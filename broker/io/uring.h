@@ -41,6 +41,8 @@ typedef struct UringSingle {
         struct iovec vector;
 } UringSingle;
 
+enum { URING_OFFERED_MIN = 8 };
+
 typedef struct Uring {
         struct io_uring ring;
         bool ring_made;
@@ -49,8 +51,10 @@ typedef struct Uring {
         unsigned buffer_ring_entries;
         unsigned n_offered;      /* buffers in the kernel's queue, as far as completions told */
         unsigned n_offered_goal; /* few, so that hot ones are reused; doubled when they ran out */
-        unsigned n_tries;        /* IO_SEND_TRY in the SQ or in the CQ */
-        unsigned n_pending;      /* requests whose last completion is to come */
+        unsigned n_offered_most; /* that were taken between two offers, and in how many: */
+        unsigned n_offers;
+        unsigned n_tries;   /* IO_SEND_TRY in the SQ or in the CQ */
+        unsigned n_pending; /* requests whose last completion is to come */
         bool wake_armed;
         /* Read again by some kernels whenever a multishot receive goes on: one for each room for
          * fds, and they live as long as the ring. */

@@ -24,6 +24,23 @@ Slot *uring_receive_slot(Io *io, uint64_t user_data)
         return slot_find(&io->slots, (uint32_t)user_data >> 3, (uint32_t)(user_data >> 32));
 }
 
+/* When the bustle that made us offer many is over, we offer fewer again. */
+static void consider_goal(Uring *uring)
+{
+        enum { OFFERS = 4096 };
+        unsigned n_taken = uring->n_offered_goal - uring->n_offered;
+
+        if (n_taken > uring->n_offered_most)
+                uring->n_offered_most = n_taken;
+        if (++uring->n_offers < OFFERS)
+                return;
+        if (uring->n_offered_most < uring->n_offered_goal / 4 &&
+            uring->n_offered_goal >= 2 * URING_OFFERED_MIN)
+                uring->n_offered_goal /= 2;
+        uring->n_offered_most = 0;
+        uring->n_offers = 0;
+}
+
 void uring_receive_replenish(Io *io)
 {
         Uring *uring = io->state;
@@ -32,6 +49,8 @@ void uring_receive_replenish(Io *io)
         int n = 0;
 
         buffer_pool_collect(&io->buffers, wanted && uring->n_offered == 0);
+        if (uring->n_offered < uring->n_offered_goal)
+                consider_goal(uring);
         while (uring->n_offered < uring->n_offered_goal) {
                 IoBuffer *buffer = buffer_pool_take(&io->buffers);
 

@@ -71,6 +71,7 @@ int peer_new(Shard *shard, Router *router, const PeerOptions *options, Peer **re
         peer->credentials = options->credentials;
         endpoint->home = shard->thread.index;
         endpoint->uid = options->credentials.uid;
+        endpoint->credentials = &peer->credentials;
         endpoint->passes_fds = options->passes_fds;
         endpoint->privileged = options->privileged;
         endpoint->destroy = peer_destroy;

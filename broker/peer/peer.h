@@ -20,6 +20,7 @@
 enum {
         PEER_PAUSE_ACCOUNT = 0x1, /* max_incoming_*: too much of it is in memory */
         PEER_PAUSE_BUDGET = 0x2,  /* this turn's share is used up */
+        PEER_PAUSE_DRIVER = 0x4,  /* a call to the bus is answered later */
 };
 
 typedef struct PeerHeld PeerHeld;
@@ -109,6 +110,10 @@ static inline Peer *peer_of(Endpoint *endpoint)
 
 /* Home worker: a receive completion. Takes the buffer and the fds. May leave. */
 void peer_receive(Peer *peer, IoReceived *received);
+
+/* Home worker, while it handles a message of the peer: what comes behind that is held until
+ * peer_continue(). */
+void peer_pause(Peer *peer, uint32_t reason);
 
 /* Home worker: parses what is held and receives again if no reason to pause is left. May leave. */
 void peer_continue(Peer *peer, uint32_t pause_over);

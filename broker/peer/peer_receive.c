@@ -196,6 +196,11 @@ void peer_continue(Peer *peer, uint32_t pause_over)
         peer_receive_more(peer);
 }
 
+void peer_pause(Peer *peer, uint32_t reason)
+{
+        peer->input.pauses |= reason;
+}
+
 void peer_hang_up(Peer *peer)
 {
         struct PeerInput *input = &peer->input;

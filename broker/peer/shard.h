@@ -62,8 +62,6 @@ struct Shard {
         Tally n_flushes;        /* sendmsg requests made */
         Tally n_closed_invalid; /* connections ended for what they sent */
         Tally n_closed_stalled; /* and for what they did not read */
-        uint64_t n_refused;     /* calls that only the privileged may make */
-        uint64_t refused_logged_ns;
 };
 
 /* Initialises all but `io`, which the worker makes on its own thread. 0 or -errno. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "broker/router/busmessage.h"
+#include "broker/router/judge.h"
 
 enum { ERROR_TEXT_MAX = 512 };
 
@@ -88,21 +89,34 @@ static void capture_mock(Step *step, const MatchQuery *query, const Endpoint *re
         message_unref(&step->thread->pool, error, 1);
 }
 
-void capture_own_refused(Step *step, const Message *message, Endpoint *to)
+void capture_own_refused(Step *step, const Message *message, Endpoint *to, const char *name)
 {
         char text[ERROR_TEXT_MAX];
         MatchQuery query;
         Header header;
         const uint8_t *body;
 
-        tally_add(&step->thread->n_dropped, 1);
         if (!capture_is_on(step))
                 return;
         step_parse_own(message, &header, &body);
         matches_query(&query, &header, body, NULL, to);
-        snprintf(text, sizeof(text), "The destination \"%s\" has a full message queue",
+        snprintf(text, sizeof(text),
+                 name[0] == 'A' ? "Rejected receive message from the bus to \"%s\""
+                                : "The destination \"%s\" has a full message queue",
                  to->unique_name);
-        capture_mock(step, &query, to, "LimitsExceeded", text_from(text));
+        capture_mock(step, &query, to, name, text_from(text));
+}
+
+void capture_denied(Step *step, const MatchQuery *query)
+{
+        RouterThread *thread = step->thread;
+
+        if (!capture_is_on(step))
+                return;
+        for (unsigned i = 0; i < thread->n_denied_targets; i++)
+                capture_mock(step, query, query->sender, "AccessDenied",
+                             text_from(judge_word_target(thread, query->sender, query->header,
+                                                         thread->sorted[i])));
 }
 
 void capture_error(Step *step, const MatchQuery *query, const char *name, const char *format, ...)

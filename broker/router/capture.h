@@ -23,8 +23,12 @@ void capture_show(Step *step, Message *message, MatchQuery *query, uint32_t n_re
 /* Shows one of the bus's own messages; `to` NULL: it is a broadcast. */
 void capture_own(Step *step, Message *message, const Endpoint *to);
 
-/* One of the bus's own messages, already shown, does not go to its receiver: over its limit. */
-void capture_own_refused(Step *step, const Message *message, Endpoint *to);
+/* One of the bus's own messages, already shown, does not go to its receiver: AccessDenied or
+ * LimitsExceeded. */
+void capture_own_refused(Step *step, const Message *message, Endpoint *to, const char *name);
+
+/* Behind a message that was shown: the errors of those to whom judge_targets() has not let it. */
+void capture_denied(Step *step, const MatchQuery *query);
 
 /*
  * The error that would be the answer if there were one: why a message is not delivered to somebody

@@ -11,6 +11,7 @@
  * Owner: the fields say.
  */
 
+#include "auth/credentials.h"
 #include "broker/base/list.h"
 #include "broker/message/message.h"
 #include "broker/sync/owed.h"
@@ -58,6 +59,8 @@ struct Endpoint {
         uint32_t uid;
         bool passes_fds;
         bool privileged; /* uid 0 or the bus's own */
+        const Credentials
+                *credentials; /* borrowed: the connection's; NULL: only the uid is known */
 
         /* Written once by Hello, inside the registry, before others can find it. */
         uint64_t id; /* N of ":1.N", or ENDPOINT_NO_ID */

@@ -22,6 +22,7 @@ typedef struct Names {
         List order;       /* NamesOrder, by appearance */
         List users;       /* NamesUser: connections by uid */
         uint64_t next_id;
+        uint64_t set_serial;  /* of the latest snapshot */
         unsigned n_endpoints; /* that said Hello */
         uint64_t *slots;      /* NAMES_SLOT_WORDS: one bit each: taken */
         uint32_t slots_hint;  /* word where a search begins */
@@ -64,6 +65,7 @@ enum {
  */
 struct NameSet {
         Retired retired;
+        uint64_t serial;    /* never 0, never that of another snapshot */
         unsigned n_watched; /* the first items: owned, and what match rules are found by */
         unsigned n_owned;   /* the first items: owned */
         unsigned n;

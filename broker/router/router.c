@@ -6,6 +6,12 @@
 
 #include "broker/base/alloc.h"
 
+static void router_free_root(RouterRoot *root)
+{
+        policy_free(root->policy);
+        alloc_free(root);
+}
+
 int router_init(Router *router, Qsbr *qsbr, RouterRoot *root, const RouterHooks *hooks)
 {
         int r;
@@ -26,9 +32,22 @@ void router_deinit(Router *router)
 {
         matches_deinit(&router->matches);
         names_deinit(&router->names);
-        alloc_free(cell_get(&router->root));
+        router_free_root(cell_get(&router->root));
         turn_deinit(&router->turn);
         pool_deinit(&router->pool);
+}
+
+static void router_reclaim_root(Retired *retired)
+{
+        router_free_root(CONTAINER_OF(retired, RouterRoot, retired));
+}
+
+void router_replace_root(Router *router, RouterRoot *root)
+{
+        RouterRoot *old = cell_get(&router->root);
+
+        cell_publish(&router->root, root);
+        qsbr_retire(router->qsbr, &old->retired, router_reclaim_root);
 }
 
 uint32_t router_next_serial(Router *router)

@@ -37,7 +37,7 @@ typedef struct RouterLimits { /* the reference's <limit> names */
 /* Everything that a reload replaces in one step; loaded once per message. Immutable. */
 typedef struct RouterRoot {
         Retired retired;
-        Policy policy;
+        Policy *policy; /* owned */
         RouterLimits limits;
 } RouterRoot;
 
@@ -66,6 +66,10 @@ struct Router {
 
 /* 0 or -errno. `root` is from the general heap and now the router's. */
 int router_init(Router *router, Qsbr *qsbr, RouterRoot *root, const RouterHooks *hooks);
+
+/* Control: from now on messages are judged by `root`, which is now the router's; the old one is
+ * retired. When it is reclaimed, no message is judged by it any more. */
+void router_replace_root(Router *router, RouterRoot *root);
 
 /* No thread routes any more, and the retired objects have been reclaimed. */
 void router_deinit(Router *router);

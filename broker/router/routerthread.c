@@ -39,7 +39,8 @@ int routerthread_init(RouterThread *thread, Router *router, unsigned index)
         thread->stamps = routerthread_map(ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
         thread->targets = routerthread_map(ROUTER_SLOTS_MAX * sizeof(Endpoint *));
         thread->sorted = routerthread_map(ROUTER_SLOTS_MAX * sizeof(Endpoint *));
-        if (!thread->stamps || !thread->targets || !thread->sorted) {
+        if (!thread->stamps || !thread->targets || !thread->sorted ||
+            verdicts_init(&thread->verdicts) < 0) {
                 routerthread_unmap(thread);
                 return -ENOMEM;
         }
@@ -52,6 +53,7 @@ void routerthread_deinit(RouterThread *thread)
 {
         ASSERT(!thread->duties_first);
         routerthread_unmap(thread);
+        verdicts_deinit(&thread->verdicts);
         pool_deinit(&thread->pool);
 }
 

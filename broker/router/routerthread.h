@@ -5,6 +5,8 @@
 /* RouterThread: what a thread that pushes needs for itself: memory, duties, look-up scratch. */
 
 #include "broker/router/endpoint.h"
+#include "broker/router/refusals.h"
+#include "broker/router/verdicts.h"
 #include "broker/sync/pool.h"
 #include "broker/sync/tally.h"
 
@@ -37,10 +39,17 @@ struct RouterThread {
         Endpoint **targets;
         Endpoint **sorted; /* where routerthread_sort_targets() puts them */
         unsigned n_targets;
+        unsigned n_denied_targets; /* in `sorted`: taken out by judge_targets() */
         /* Statistics. */
         Tally n_routed; /* messages routed */
         Tally n_deliveries;
         Tally n_dropped; /* signals to receivers that are over their limit */
+        Tally n_denied;  /* by policy: messages, each for one receiver, and names */
+        Tally n_verdict_hits;
+        Tally n_verdict_misses;
+        /* Policy. */
+        Verdicts verdicts;
+        Refusals refusals;
 };
 
 int routerthread_init(RouterThread *thread, Router *router, unsigned index);

@@ -4,6 +4,7 @@
 #include "broker/base/stage.h"
 #include "broker/base/trace.h"
 #include "broker/router/capture.h"
+#include "broker/router/judge.h"
 #include "broker/router/replies.h"
 #include "broker/router/step.h"
 
@@ -73,13 +74,40 @@ static SendResult send_check(const RouterRoot *root, const Route *route, const H
         TRACE_HOP();
         if (header->frame.type > FRAME_TYPE_SIGNAL)
                 return SEND_UNKNOWN_TYPE;
-        if (policy_decide_send(&root->policy, header) == POLICY_DENIED)
-                return SEND_DENIED;
         if (header->n_unix_fds > 0 && !route->to->passes_fds)
                 return SEND_NO_FDS;
         if (step_is_full(route->to, &root->limits))
                 return SEND_FULL;
         return SEND_OK;
+}
+
+/*
+ * What the policy says, of a type that it knows. A reply uses its record up first, refused or not:
+ * *answered is whom it was for, and stays so for a further attempt. A verdict by the names of
+ * somebody who has lost the one that was looked up is none: *ret_again.
+ */
+static SendResult send_judge(RouterThread *thread, Endpoint *sender, const Route *route,
+                             const Header *header, uint64_t *answered, bool *ret_again)
+{
+        Endpoint *to = route->to;
+        bool requested = false;
+        Verdict verdict;
+
+        if (header->frame.type > FRAME_TYPE_SIGNAL)
+                return SEND_OK; /* send_check() refuses it */
+        if (header->reply_serial != 0) {
+                if (*answered != to->id &&
+                    replies_consume(thread, sender, to, header->reply_serial))
+                        *answered = to->id;
+                requested = *answered == to->id;
+        }
+        verdict = judge_unicast(thread, sender, to, header, requested);
+        if (!judge_is_refusal(verdict))
+                return SEND_OK;
+        *ret_again = route->by_name && mailbox_epoch(&to->mailbox) != route->epoch;
+        if (!*ret_again)
+                judge_refuse(thread, sender, to, header, requested, verdict);
+        return SEND_DENIED;
 }
 
 /* The record of a call, in the caller's table and on the callee's list, before any push. */
@@ -128,7 +156,9 @@ static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, co
         matches_begin(thread);
         matches_exclude(thread, route->to);
         matches_find_eavesdroppers(matches, &query, thread);
+        judge_targets(thread, sender, &incoming->header, JUDGE_LOCKED);
         capture_show(&step, message, &query, 1, thread->n_targets > 0);
+        capture_denied(&step, &query);
         STAGE_STOP(SEND_CAPTURED, sender->id);
         push = step_deliver(thread, route->to, message, NULL, STEP_PLAIN);
         step_push_targets(&step, message, &query, STEP_CAPTURED);
@@ -160,10 +190,11 @@ static bool send_must_own(const RouterThread *thread, const Endpoint *to, const 
                                     counter_read(&thread->router->n_capturing) > 0);
 }
 
-/* One attempt. *message is made once and kept until it is pushed; *ret_again: the owner changed
- * between look-up and push, and nobody has answered the call meanwhile. */
+/* One attempt. *message is made once and kept until it is pushed, *answered is send_judge()'s;
+ * *ret_again: the owner changed between look-up and push, and nobody has answered the call
+ * meanwhile. */
 static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming *incoming,
-                               Message **message, bool *ret_again)
+                               Message **message, uint64_t *answered, bool *ret_again)
 {
         const Header *header = &incoming->header;
         SendResult result;
@@ -175,6 +206,11 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         if (!send_find_route(thread->router, header->destination, &route))
                 return SEND_NO_OWNER;
         STAGE_STOP(SEND_FOUND, sender->id);
+        if (judge_is_needed(thread)) {
+                result = send_judge(thread, sender, &route, header, answered, ret_again);
+                if (result != SEND_OK)
+                        return result;
+        }
         /* At a second attempt a reply's record is used up: it is not refused any more. */
         if (!*message || !send_is_reply(header)) {
                 result = send_check(thread->root, &route, header);
@@ -192,7 +228,7 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
                                              send_must_own(thread, route.to, incoming));
         if (!*message) /* unless the callee has left meanwhile and answered */
                 return !owed || replies_settle(owed) ? SEND_NO_MEMORY : SEND_OK;
-        if (send_is_reply(header))
+        if (send_is_reply(header) && !judge_is_needed(thread))
                 replies_consume(thread, sender, route.to, header->reply_serial);
         /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. After a change of owner
          * the record is taken back; if that fails the old owner has left and answered. */
@@ -213,12 +249,13 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
 SendResult send_unicast(RouterThread *thread, Endpoint *sender, Incoming *incoming)
 {
         Message *message = NULL;
+        uint64_t answered = ENDPOINT_NO_ID;
         SendResult result;
         bool again;
 
         TRACE_HOP();
         do
-                result = send_attempt(thread, sender, incoming, &message, &again);
+                result = send_attempt(thread, sender, incoming, &message, &answered, &again);
         while (again);
         if (message && result != SEND_OK && !message->captured) /* else monitors have them */
                 message_give_back_fds(message, incoming);
@@ -237,6 +274,7 @@ SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *inco
 
         matches_query(&query, &incoming->header, incoming_body(incoming), sender, NULL);
         matches_find(&router->matches, &query, thread);
+        judge_targets(thread, sender, &incoming->header, JUDGE_NO_LOCK);
         /* Nobody: only if nothing changed during the look-up. Otherwise somebody who replaces one
          * rule by another that overlaps it could be missed between the two. */
         if (thread->n_targets == 0 && turn_version(&router->turn) == version &&
@@ -248,9 +286,12 @@ SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *inco
                 return SEND_NO_MEMORY;
         STAGE_STOP(BROADCAST_FOUND, sender->id);
         step_begin(&step, thread);
-        if (turn_version(&router->turn) != version && !STAGE_MUTANT(NO_SECOND_LOOKUP))
+        if (turn_version(&router->turn) != version && !STAGE_MUTANT(NO_SECOND_LOOKUP)) {
                 matches_find(&router->matches, &query, thread);
+                judge_targets(thread, sender, &incoming->header, JUDGE_LOCKED);
+        }
         capture_show(&step, message, &query, thread->n_targets, false);
+        capture_denied(&step, &query);
         step_push_targets(&step, message, &query, STEP_PLAIN);
         step_end(&step);
         message_unref(&thread->pool, message, 1);

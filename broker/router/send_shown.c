@@ -4,6 +4,7 @@
 #include "broker/base/trace.h"
 #include "broker/router/busmessage.h"
 #include "broker/router/capture.h"
+#include "broker/router/judge.h"
 #include "broker/router/send.h"
 
 void send_own(RouterThread *thread, Endpoint *to, Message *message)
@@ -21,6 +22,8 @@ void send_own(RouterThread *thread, Endpoint *to, Message *message)
                         step_end(&step);
                         return;
                 }
+                if (!judge_from_bus(thread, to, message))
+                        break;
                 if (step_is_full(to, &thread->root->limits)) {
                         tally_add(&thread->n_dropped, 1);
                         break;
@@ -157,6 +160,8 @@ static void send_push_overheard(RouterThread *thread, Endpoint *sender, const In
         step_begin(&step, thread);
         matches_begin(thread);
         matches_find_eavesdroppers(&thread->router->matches, &query, thread);
+        judge_targets(thread, sender, &incoming->header, JUDGE_LOCKED);
+        capture_denied(&step, &query);
         if (thread->n_targets > 0 && !message->captured)
                 message_begin_capture(message, 0);
         step_push_targets(&step, message, &query, STEP_CAPTURED);

@@ -4,6 +4,7 @@
 #include "broker/base/stage.h"
 #include "broker/base/trace.h"
 #include "broker/router/capture.h"
+#include "broker/router/judge.h"
 
 bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits)
 {
@@ -164,10 +165,16 @@ void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how)
         if (!to->monitor) {
                 capture_own(step, message, to);
                 /* An epoch must be raised even if the loser does not get to read the NameLost. */
-                if (how == STEP_RAISE_EPOCH || !step_is_full(to, &thread->root->limits))
+                if (!judge_from_bus(thread, to, message)) {
+                        capture_own_refused(step, message, to, "AccessDenied");
+                        if (how == STEP_RAISE_EPOCH)
+                                mailbox_raise_epoch(&to->mailbox);
+                } else if (how == STEP_RAISE_EPOCH || !step_is_full(to, &thread->root->limits)) {
                         step_push(step, to, message, how);
-                else
-                        capture_own_refused(step, message, to);
+                } else {
+                        tally_add(&thread->n_dropped, 1);
+                        capture_own_refused(step, message, to, "LimitsExceeded");
+                }
         }
         message_unref(&thread->pool, message, 1);
 }
@@ -188,6 +195,8 @@ void step_broadcast_own(Step *step, Message *message, const Endpoint *except)
         for (unsigned i = 0; except && i < thread->n_targets; i++)
                 if (thread->targets[i] == except)
                         thread->targets[i] = thread->targets[--thread->n_targets];
+        judge_targets(thread, NULL, &header, JUDGE_LOCKED);
+        capture_denied(step, &query);
         step_push_targets(step, message, &query, STEP_PLAIN);
         message_unref(&thread->pool, message, 1);
 }

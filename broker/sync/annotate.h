@@ -19,6 +19,17 @@
 #define RINGBUS_TSAN 0
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+#define RINGBUS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RINGBUS_ASAN 1
+#endif
+#endif
+#ifndef RINGBUS_ASAN
+#define RINGBUS_ASAN 0
+#endif
+
 #if RINGBUS_TSAN
 #include <sanitizer/tsan_interface.h>
 #define ANNOTATE_RELEASE(address) __tsan_release((void *)(address))

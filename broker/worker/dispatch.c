@@ -5,6 +5,7 @@
 #include "broker/base/stage.h"
 #include "broker/base/trace.h"
 #include "broker/router/busmessage.h"
+#include "broker/router/judge.h"
 #include "broker/router/send.h"
 
 /* Made while the registry lock is held: nobody sees the name come up and then this. */
@@ -49,7 +50,7 @@ static void dispatch_refuse(RouterThread *thread, Endpoint *sender, Incoming *in
                        "support that.";
                 break;
         case SEND_DENIED:
-                text = "Rejected send message by the bus's policy";
+                text = judge_refusal(thread);
                 break;
         case SEND_UNKNOWN_TYPE:
                 text = "Message bus will not accept messages of unknown type";

@@ -38,9 +38,9 @@ static void worker_handle_completions(Worker *worker)
 static bool worker_has_work(Worker *worker)
 {
         return !stack_is_empty(&worker->arrivals) || !stack_is_empty(&worker->duties) ||
-               !stack_is_empty(&worker->resumes) || !stack_is_empty(&worker->collects) ||
-               worker->shard.thread.duties_first || worker->shard.uncommitted ||
-               !list_is_empty(&worker->shard.over_budget) ||
+               !stack_is_empty(&worker->resumes) || !stack_is_empty(&worker->answers) ||
+               !stack_is_empty(&worker->collects) || worker->shard.thread.duties_first ||
+               worker->shard.uncommitted || !list_is_empty(&worker->shard.over_budget) ||
                (switch_is_on(&worker->stopping) && !worker->closing_all);
 }
 

@@ -43,10 +43,13 @@ typedef struct WorkerOptions {
 
 typedef struct WorkerCounters { /* a snapshot */
         uint64_t peers;
-        uint64_t routed;     /* messages of this worker's connections */
-        uint64_t deliveries; /* pushes into mailboxes */
-        uint64_t flushes;    /* sendmsg requests */
-        uint64_t dropped;    /* messages to receivers over their limit */
+        uint64_t routed;       /* messages of this worker's connections */
+        uint64_t deliveries;   /* pushes into mailboxes */
+        uint64_t flushes;      /* sendmsg requests */
+        uint64_t dropped;      /* messages to receivers over their limit */
+        uint64_t denied;       /* by policy: messages, each for one receiver, and names */
+        uint64_t verdict_hits; /* of the policy's verdicts: found in the cache */
+        uint64_t verdict_misses;
         uint64_t closed_invalid;
         uint64_t closed_stalled;
         uint64_t kernel_entries;
@@ -66,6 +69,9 @@ uint64_t worker_load(Worker *worker);
 
 /* Any thread: duties, a chain of Endpoint.duty_node with a reference each. */
 void worker_post_duties(Worker *worker, StackNode *chain);
+
+/* Any thread: the answer to a call that waited for control, or an announcement. */
+void worker_post_answer(Worker *worker, DriverReload *answer);
 
 /* Any thread: the callee (with a reference) is to collect the replies it owes. */
 void worker_post_collect(Worker *worker, Endpoint *callee);

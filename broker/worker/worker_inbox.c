@@ -6,6 +6,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/trace.h"
+#include "broker/driver/driver_reload.h"
 #include "broker/router/replies.h"
 #include "broker/worker/worker_private.h"
 
@@ -36,6 +37,12 @@ void worker_post_duties(Worker *worker, StackNode *chain)
 void worker_post_collect(Worker *worker, Endpoint *callee)
 {
         stack_push(&worker->collects, &callee->collect_node);
+        wake_up(&worker->wake);
+}
+
+void worker_post_answer(Worker *worker, DriverReload *answer)
+{
+        stack_push(&worker->answers, &answer->node);
         wake_up(&worker->wake);
 }
 
@@ -111,5 +118,10 @@ void worker_drain_inbox(Worker *worker)
                 switch_set(&peer->may_post_resume); /* before: what comes later posts again */
                 peer_continue(peer, PEER_PAUSE_ACCOUNT);
                 endpoint_unref(&peer->endpoint, &worker->shard.thread.pool);
+        }
+        for (node = stack_reverse(stack_take(&worker->answers)); node; node = next) {
+                next = node->next;
+                driver_reload_finish(worker->options.driver, &worker->shard,
+                                     CONTAINER_OF(node, DriverReload, node));
         }
 }

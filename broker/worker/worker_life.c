@@ -99,6 +99,7 @@ int worker_new(const WorkerOptions *options, Worker **ret_worker)
         stack_init(&worker->duties);
         stack_init(&worker->resumes);
         stack_init(&worker->collects);
+        stack_init(&worker->answers);
         spin_init(&worker->spin, modes[options->spin], options->spin_ns);
         sem_init(&worker->ready, 0, 0);
         r = wake_init(&worker->wake);
@@ -154,6 +155,9 @@ void worker_read_counters(Worker *worker, WorkerCounters *ret_counters)
                                  .deliveries = tally_read(&thread->n_deliveries),
                                  .flushes = tally_read(&worker->shard.n_flushes),
                                  .dropped = tally_read(&thread->n_dropped),
+                                 .denied = tally_read(&thread->n_denied),
+                                 .verdict_hits = tally_read(&thread->n_verdict_hits),
+                                 .verdict_misses = tally_read(&thread->n_verdict_misses),
                                  .closed_invalid = tally_read(&worker->shard.n_closed_invalid),
                                  .closed_stalled = tally_read(&worker->shard.n_closed_stalled),
                                  .kernel_entries = tally_read(&worker->io_counters[0]),

@@ -21,6 +21,7 @@ struct Worker {
         Stack duties;   /* Endpoint.duty_node */
         Stack collects; /* Endpoint.collect_node */
         Stack resumes;  /* Peer.post_node */
+        Stack answers;  /* DriverReload */
         Switch stopping;
         Tally n_peers;
         Counter n_posted;     /* arrivals */

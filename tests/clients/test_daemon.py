@@ -95,6 +95,21 @@ class DaemonTest(unittest.TestCase):
                 self.assertEqual(daemon.end(), 0)
                 self.assertIn(b"STOPPING=1", notify.recv(4096).split(b"\n"))
 
+    def test_service_manager_is_told_of_a_reload(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = folder + "/notify"
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+                notify.bind(path)
+                notify.settimeout(PATIENCE_S)
+                daemon = Daemon(environment={"NOTIFY_SOCKET": path})
+                self.assertIn(b"READY=1", notify.recv(4096).split(b"\n"))
+                daemon.process.send_signal(signal.SIGHUP)
+                told = notify.recv(4096).split(b"\n")
+                self.assertEqual(told[0], b"RELOADING=1")
+                self.assertTrue(told[1].startswith(b"MONOTONIC_USEC="))
+                self.assertEqual(notify.recv(4096).split(b"\n")[0], b"READY=1")
+                self.assertEqual(daemon.end(), 0)
+
     def test_socket_of_the_service_manager_serves_and_stays(self):
 
         with tempfile.TemporaryDirectory() as folder:

@@ -74,11 +74,67 @@ static int read_folder(void *context, const char *path, ConfigNames *ret_names,
         return 0;
 }
 
+typedef struct Account {
+        const char *name;
+        uint32_t id;
+} Account;
+
+static int find_account(const Account *accounts, const char *name, uint32_t *ret_id)
+{
+        if (strcmp(name, "slow") == 0)
+                return -EIO;
+        for (size_t i = 0; accounts[i].name; i++) {
+                if (strcmp(accounts[i].name, name) == 0) {
+                        *ret_id = accounts[i].id;
+                        return 0;
+                }
+        }
+        return -ENOENT;
+}
+
+static int find_user(void *context, const char *name, uint32_t *ret_uid)
+{
+        static const Account users[] = {{"root", 0}, {"messagebus", 104}, {"alice", 1000}, {0}};
+
+        (void)context;
+        return find_account(users, name, ret_uid);
+}
+
+static int find_group(void *context, const char *name, uint32_t *ret_gid)
+{
+        static const Account groups[] = {{"root", 0}, {"bin", 2}, {"audio", 29}, {0}};
+
+        (void)context;
+        return find_account(groups, name, ret_gid);
+}
+
+static const char *get_environment(void *context, const char *name)
+{
+        const ConfigMemory *memory = context;
+
+        for (size_t i = 0; memory->environment && memory->environment[i]; i += 2) {
+                if (strcmp(memory->environment[i], name) == 0)
+                        return memory->environment[i + 1];
+        }
+        return NULL;
+}
+
+static const char *get_selinux_root(void *context)
+{
+        const ConfigMemory *memory = context;
+
+        return memory->selinux_root;
+}
+
 ConfigSource config_memory_source(ConfigMemory *memory)
 {
         return (ConfigSource){
                 .read_file = read_file,
                 .read_folder = read_folder,
+                .find_user = find_user,
+                .find_group = find_group,
+                .get_environment = get_environment,
+                .get_selinux_root = get_selinux_root,
                 .context = memory,
         };
 }

@@ -15,11 +15,16 @@ typedef struct ConfigMemoryFile {
 typedef struct ConfigMemory {
         const ConfigMemoryFile *files; /* borrowed */
         size_t n;
+        const char *selinux_root;       /* NULL: SELinux is off */
+        const char *const *environment; /* name, value, ..., NULL; or NULL */
 } ConfigMemory;
 
 /*
  * A source of these files. A folder exists if a file's path begins with it and '/'; its files come
  * in the order of the array. `memory` is borrowed.
+ *
+ * There are the users root (0), messagebus (104) and alice (1000), the groups root (0), bin (2) and
+ * audio (29); the database of users does not answer for "slow", that of groups neither.
  */
 ConfigSource config_memory_source(ConfigMemory *memory);
 

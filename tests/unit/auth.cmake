@@ -8,3 +8,14 @@ foreach(name gate gate_fds gate_limits gate_shortage gate_stress)
 endforeach()
 ringbus_unit_test(gate_clients SOURCES test_gate_clients.c gate_fixture.c
   DEPENDS ringbus_gate PkgConfig::LIBDBUS PkgConfig::LIBSYSTEMD)
+
+# The policy: by hand, and at random against tests/support/policyliteral.c; the long run is
+# policy_agreement --cases=1000000
+foreach(name policy policy_conditions)
+  ringbus_unit_test(${name} SOURCES test_${name}.c policy_fixture.c DEPENDS ringbus_auth)
+endforeach()
+ringbus_unit_test(policy_rules DEPENDS ringbus_auth)
+add_executable(policy_agreement policy_agreement.c)
+target_link_libraries(policy_agreement PRIVATE ringbus_test_policy ringbus_router)
+add_test(NAME unit/policy_agreement COMMAND policy_agreement --cases=4000)
+set_tests_properties(unit/policy_agreement PROPERTIES TIMEOUT 300 LABELS unit)

@@ -2,19 +2,40 @@
 # The daemon's command line, configuration and listening addresses. The configuration tests need the
 # packages dbus-daemon (the reference's verdict) and dbus-tests (its test files).
 ringbus_unit_test(options DEPENDS ringbus_daemon)
+ringbus_unit_test(users DEPENDS ringbus_daemon)
 ringbus_unit_test(config
   SOURCES test_config.c config_fixture.c config_cases.c ../support/config_memory.c
   DEPENDS ringbus_daemon)
+ringbus_unit_test(config_includes
+  SOURCES test_config_includes.c config_fixture.c ../support/config_memory.c
+  DEPENDS ringbus_daemon)
+ringbus_unit_test(config_rules
+  SOURCES test_config_rules.c config_fixture.c ../support/config_memory.c
+  DEPENDS ringbus_daemon)
+ringbus_unit_test(config_data
+  SOURCES test_config_data.c config_describe.c config_fixture.c ../support/config_memory.c
+  DEPENDS ringbus_daemon)
+ringbus_unit_test(config_memory
+  SOURCES test_config_memory.c ../support/config_memory.c DEPENDS ringbus_daemon)
+target_link_options(test_config_memory PRIVATE
+  -Wl,--wrap=alloc_bytes -Wl,--wrap=alloc_zeroed -Wl,--wrap=alloc_resize -Wl,--wrap=alloc_string
+  -Wl,--wrap=alloc_format -Wl,--wrap=XML_ParserCreate)
 ringbus_unit_test(config_files
   SOURCES test_config_files.c config_fixture.c ../support/config_memory.c
   DEPENDS ringbus_daemon)
 ringbus_unit_test(config_reference
-  SOURCES test_config_reference.c config_cases.c DEPENDS ringbus_daemon)
+  SOURCES test_config_reference.c config_cases.c config_fixture.c ../support/config_memory.c
+  DEPENDS ringbus_daemon)
 ringbus_unit_test(listen SOURCES test_listen.c listen_fixture.c DEPENDS ringbus_daemon)
 ringbus_unit_test(listen_systemd
   SOURCES test_listen_systemd.c listen_fixture.c DEPENDS ringbus_daemon)
 ringbus_unit_test(bus_workers
   SOURCES test_bus_workers.c config_fixture.c listen_fixture.c ../support/config_memory.c
-          ${CMAKE_SOURCE_DIR}/broker/bus.c ${CMAKE_SOURCE_DIR}/broker/bus_workers.c
+          ${RINGBUS_BUS_SOURCES}
   DEPENDS ringbus_daemon ringbus_gate ringbus_worker ringbus_test_support)
 target_link_options(test_bus_workers PRIVATE -Wl,--wrap=io_new)
+if(LIBSELINUX_FOUND)
+  ringbus_unit_test(lsm SOURCES test_lsm.c DEPENDS ringbus_daemon)
+  target_link_options(test_lsm PRIVATE
+    -Wl,--wrap=is_selinux_enabled -Wl,--wrap=selinux_policy_root)
+endif()

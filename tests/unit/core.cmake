@@ -2,10 +2,12 @@
 # Messages, the router, the peer and the worker, each in one thread and without a daemon.
 set(router_fixture router_fixture.c router_fixture_calls.c)
 set(router_libraries ringbus_router ringbus_test_support)
-foreach(name activation matches message monitors monitors_seen names ownership ownership_end
+foreach(name activation judge matches message monitors monitors_seen names ownership ownership_end
              replies rules send send_capture send_race)
   ringbus_unit_test(${name} SOURCES test_${name}.c ${router_fixture} DEPENDS ${router_libraries})
 endforeach()
+target_link_options(test_judge PRIVATE
+  -Wl,--wrap=judge_unicast -Wl,--wrap=message_new_relay -Wl,--wrap=matches_find)
 target_link_options(test_send_race PRIVATE
   -Wl,--wrap=message_new_relay -Wl,--wrap=matches_find -Wl,--wrap=matches_query_read_args)
 ringbus_unit_test(spin DEPENDS ringbus_worker)

@@ -80,6 +80,7 @@ static RouterRoot *peer_fixture_root(void)
                                       .max_match_rules_per_connection = 512,
                                       .max_replies_per_connection = 128,
                                       .pending_fd_timeout_ms = 150000};
+        ASSERT(policy_compile_open(1, &root->policy) == 0);
         return root;
 }
 
@@ -128,7 +129,7 @@ PeerFixture *peer_fixture_new(IoBackend backend, unsigned n_shards, unsigned n_b
         fixture->root = peer_fixture_root();
         r = router_init(&fixture->router, &fixture->qsbr, fixture->root, &hooks);
         ASSERT(r == 0);
-        r = driver_init(&fixture->driver, &fixture->router, true);
+        r = driver_init(&fixture->driver, &fixture->router, &(DriverHooks){0}, true);
         ASSERT(r == 0);
         fixture->n_shards = n_shards;
         for (unsigned i = 0; i < n_shards; i++)

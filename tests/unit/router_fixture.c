@@ -89,6 +89,7 @@ int router_fixture_setup(void **state)
         fixture->root = alloc_zeroed(1, sizeof(*fixture->root));
         assert_non_null(fixture->root);
         fixture->root->limits = router_fixture_limits();
+        assert_int_equal(policy_compile_open(1, &fixture->root->policy), 0);
         assert_int_equal(router_init(&fixture->router, &fixture->qsbr, fixture->root, &hooks), 0);
         for (unsigned i = 0; i < FIXTURE_THREADS; i++)
                 assert_int_equal(routerthread_init(&fixture->threads[i], &fixture->router,

@@ -228,6 +228,13 @@ static void authenticate_past_the_share(Fixture *fixture)
         close(fd);
 }
 
+static bool admit_everybody(void *context, const Credentials *credentials)
+{
+        (void)context;
+        (void)credentials;
+        return true;
+}
+
 static void test_gate_limits_share_lasts_until_complete(void **state)
 {
         Fixture *fixture = *state;
@@ -236,7 +243,7 @@ static void test_gate_limits_share_lasts_until_complete(void **state)
         require_root();
         fixture->options.max_incomplete = 64;
         fixture->options.max_incomplete_per_uid = 3;
-        fixture->options.admits_every_uid = true;
+        fixture->options.admits = admit_everybody;
         fixture_start(fixture);
         for (unsigned round = 0; round < 2; round++) {
                 fixture_run_as(FIXTURE_NOBODY, authenticate_past_the_share, fixture);
@@ -301,7 +308,7 @@ static void test_gate_limits_every_uid_admitted_if_asked(void **state)
         GateConnection *connection;
 
         require_root();
-        fixture->options.admits_every_uid = true;
+        fixture->options.admits = admit_everybody;
         fixture_start(fixture);
         fixture_run_as(FIXTURE_NOBODY, open_as_foreigner, fixture);
         connection = fixture_take(fixture);

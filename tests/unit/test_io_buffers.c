@@ -306,7 +306,7 @@ typedef struct Belt {
 static void *check_parcels(void *argument)
 {
         Belt *belt = argument;
-        uint8_t expected[64 * 1024];
+        static _Thread_local uint8_t expected[2 * IO_BUFFER_SIZE];
 
         for (;;) {
                 unsigned last;

@@ -102,6 +102,8 @@ static void test_options_known_callers_accepted(void **state)
                 {"--session --print-pid", ANNOUNCE_NOTHING, 1},
                 {"--session --print-pid= --print-address=", 1, 1},
                 {"--session --nopidfile --nosyslog --nofork", -1, -1},
+                {"--fork --print-address=1 --print-pid=2 --session", 1, 2},
+                {"--syslog --fork --print-pid 1 --print-address 2 --session", 2, 1},
         };
 
         (void)state;
@@ -174,10 +176,12 @@ static void test_options_wrong_lines_refused_with_reason(void **state)
                 {"--sess", "Unknown option \"--sess\""},
                 {"-h", "Unknown option \"-h\""},
                 {"--", "Unknown option \"--\""},
-                {"--system", "--system is not supported yet"},
-                {"--session --fork", "--fork is not supported yet"},
-                {"--session --syslog", "--syslog is not supported yet"},
-                {"--session --syslog-only", "--syslog-only is not supported yet"},
+                {"--system --session", "--session specified but configuration file "
+                                       "/usr/share/dbus-1/system.conf already requested"},
+                {"--fork=yes", "Unknown option \"--fork=yes\""},
+                {"--check-config", "--check-config needs a value: --check-config=FILE"},
+                {"--session --check-config=/a", "already requested"},
+                {"--check-config=/a --config-file=/a", "already requested"},
         };
 
         (void)state;
@@ -196,7 +200,7 @@ static void test_options_unknown_option_prints_usage(void **state)
 {
         (void)state;
         assert_non_null(strstr(parse("--bees").errors, "\nringbus [--version] [--session]"));
-        assert_null(strstr(parse("--bees").errors, "--syslog-only"));
+        assert_non_null(strstr(parse("--bees").errors, " [--check-config=FILE]"));
 }
 
 static void test_options_help_prints_usage_and_fails(void **state)
@@ -219,6 +223,44 @@ static void test_options_version_acts_where_it_stands(void **state)
         assert_int_equal(parse("--bees --version").action, OPTIONS_FAIL);
         assert_int_equal(parse("--introspect").action, OPTIONS_INTROSPECT);
         assert_int_equal(parse("--session --introspect --system").action, OPTIONS_INTROSPECT);
+}
+
+static void test_options_system_reads_system_conf(void **state)
+{
+        Outcome outcome = parse("--system");
+
+        (void)state;
+        assert_int_equal(outcome.action, OPTIONS_RUN);
+        assert_string_equal(outcome.options.config_file, "/usr/share/dbus-1/system.conf");
+        assert_int_equal(outcome.options.fork, OPTIONS_AS_CONFIGURED);
+        assert_int_equal(outcome.options.syslog, OPTIONS_AS_CONFIGURED);
+        assert_false(outcome.options.syslog_only || outcome.options.no_pidfile);
+}
+
+/* As systemd's unit starts it; of options that contradict each other the last one counts. */
+static void test_options_last_of_fork_and_syslog_counts(void **state)
+{
+        Outcome outcome = parse("--system --fork --nofork --nopidfile --syslog-only");
+
+        (void)state;
+        assert_int_equal(outcome.options.fork, OPTIONS_FORBIDDEN);
+        assert_int_equal(outcome.options.syslog, OPTIONS_FORCED);
+        assert_true(outcome.options.syslog_only && outcome.options.no_pidfile);
+        outcome = parse("--session --nofork --fork --syslog-only --syslog");
+        assert_int_equal(outcome.options.fork, OPTIONS_FORCED);
+        assert_int_equal(outcome.options.syslog, OPTIONS_FORCED);
+        assert_false(outcome.options.syslog_only);
+        outcome = parse("--session --syslog --nosyslog");
+        assert_int_equal(outcome.options.syslog, OPTIONS_FORBIDDEN);
+}
+
+static void test_options_check_config_needs_a_file_only(void **state)
+{
+        Outcome outcome = parse("--check-config /a");
+
+        (void)state;
+        assert_int_equal(outcome.action, OPTIONS_CHECK_CONFIG);
+        assert_string_equal(outcome.options.config_file, "/a");
 }
 
 static void test_options_probe_needs_no_configuration(void **state)
@@ -324,6 +366,9 @@ int main(void)
                 cmocka_unit_test(test_options_unknown_option_prints_usage),
                 cmocka_unit_test(test_options_help_prints_usage_and_fails),
                 cmocka_unit_test(test_options_version_acts_where_it_stands),
+                cmocka_unit_test(test_options_system_reads_system_conf),
+                cmocka_unit_test(test_options_last_of_fork_and_syslog_counts),
+                cmocka_unit_test(test_options_check_config_needs_a_file_only),
                 cmocka_unit_test(test_options_probe_needs_no_configuration),
                 cmocka_unit_test(test_options_numbers_and_words_accepted),
                 cmocka_unit_test(test_announce_pipe_gets_lines_and_end_of_file),

@@ -131,7 +131,7 @@ static void test_privileged_monitoring_refused_to_another_user(void **state)
                               monitoring_call(foreigner, SCENE_DRIVER_PATH, NULL, 0, 1, 0));
         if (scene->bus.is_ringbus)
                 assert_true(
-                        bus_log_contains(&scene->bus, "rejected attempt to call BecomeMonitor"));
+                        bus_log_contains(&scene->bus, "Rejected attempt to call BecomeMonitor"));
         scene_own(foreigner, "t.Foreign");
 }
 

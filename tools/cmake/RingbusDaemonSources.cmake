@@ -5,8 +5,7 @@
 # and, in the folders of broker, those with a line that matches PATTERN. Linked first, these take
 # the place of their twins in the libraries. CMake runs again when one of them begins to match.
 function(ringbus_daemon_sources out pattern)
-  set(found "${CMAKE_SOURCE_DIR}/broker/bus.c" "${CMAKE_SOURCE_DIR}/broker/bus_workers.c"
-    "${CMAKE_SOURCE_DIR}/broker/main.c")
+  set(found "${CMAKE_SOURCE_DIR}/broker/main.c" ${RINGBUS_BUS_SOURCES})
   file(GLOB candidates CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/broker/*/*.c")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${candidates})
   foreach(source IN LISTS candidates)

@@ -4,6 +4,7 @@
  * members of containers: as deep as the signature is nested, which its own rules and ours bound.
  */
 
+#include "bench/load/engine/process.h"
 #include "bench/load/engine/arguments.h"
 
 #include <errno.h>
@@ -282,7 +283,7 @@ int arguments_parse(const char *signature, const char *const *words, size_t n_wo
                 uint8_t *body = alloc_aligned(8, capacity);
 
                 if (!body)
-                        abort();
+                        process_out_of_memory();
                 parser = (Parser){.words = words, .n_words = n_words, .error = error};
                 parser.writer = (Writer){.data = body, .capacity = capacity};
                 if (!parse_all(&parser, text)) {

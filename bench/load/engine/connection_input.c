@@ -7,11 +7,11 @@
  */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/engine/connection_private.h"
 #include "broker/base/alloc.h"
 #include "broker/base/assert.h"
@@ -99,7 +99,7 @@ static void keep(Connection *connection, const uint8_t *data, size_t size)
                 uint8_t *input = alloc_resize(connection->input, wanted);
 
                 if (!input)
-                        abort();
+                        process_out_of_memory();
                 connection->input = input;
                 connection->input_capacity = wanted;
         }
@@ -135,7 +135,7 @@ static void take_fds(Connection *connection, struct msghdr *message)
                 if (!connection->fds_in)
                         connection->fds_in = alloc_zeroed(CONNECTION_FDS_MAX, sizeof(int));
                 if (!connection->fds_in)
-                        abort();
+                        process_out_of_memory();
                 for (size_t i = 0; i < n; i++) {
                         int fd;
 

@@ -6,11 +6,11 @@
  */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/engine/connection_private.h"
 #include "broker/base/alloc.h"
 #include "broker/base/assert.h"
@@ -29,7 +29,7 @@ static void make_room(Connection *connection, size_t size)
                 return;
         output = alloc_resize(connection->output, capacity);
         if (!output)
-                abort();
+                process_out_of_memory();
         connection->output = output;
         connection->output_capacity = capacity;
 }
@@ -96,7 +96,7 @@ static void mark_fds(Connection *connection, const int *fds, unsigned n_fds)
                 connection->fd_marks =
                         alloc_resize(connection->fd_marks, capacity * sizeof(ConnectionFds));
                 if (!connection->fd_marks)
-                        abort();
+                        process_out_of_memory();
                 connection->fd_marks_capacity = capacity;
         }
         mark = &connection->fd_marks[connection->n_fd_marks++];

@@ -4,12 +4,13 @@
 
 #include <stdlib.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/engine/figures.h"
 
 static json_t *must(json_t *json)
 {
         if (!json)
-                abort(); /* out of memory, or a text that is not UTF-8 */
+                process_out_of_memory(); /* out of memory, or a text that is not UTF-8 */
         return json;
 }
 

@@ -13,6 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+void process_out_of_memory(void)
+{
+        fputs("ringbus-load: out of memory; take fewer clients, match rules or a smaller payload\n",
+              stderr);
+        exit(1);
+}
+
 void *process_share(size_t size)
 {
         void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

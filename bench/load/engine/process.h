@@ -18,6 +18,10 @@ typedef struct Process {
         pid_t pid; /* 0: none */
 } Process;
 
+/* Says that memory is out and ends the program with status 1, any broker that it started with it.
+ */
+_Noreturn void process_out_of_memory(void);
+
 /* Zeroed memory that processes started later share. Never NULL: running out ends the program. */
 void *process_share(size_t size);
 void process_unshare(void *memory, size_t size);

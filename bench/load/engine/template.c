@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/load/engine/process.h"
 #include "bench/load/engine/template.h"
 
 #include <errno.h>
@@ -36,7 +37,7 @@ void template_build(Template *template, const WriterHeader *header, const void *
 
         *template = (Template){.data = alloc_aligned(8, capacity)};
         if (!template->data)
-                abort();
+                process_out_of_memory();
         first.serial = 1;
         writer_begin(&writer, template->data, capacity, &first);
         find_places(template, writer.size);
@@ -56,7 +57,7 @@ static void build(Template *template, const WriterHeader *header, size_t payload
         uint8_t *body = alloc_zeroed(1, sizeof(payload_size) + payload);
 
         if (!body)
-                abort();
+                process_out_of_memory();
         memcpy(body, &payload_size, sizeof(payload_size));
         if (payload > 0)
                 with_body.signature = TEXT("ay");

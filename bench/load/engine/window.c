@@ -3,6 +3,7 @@
  * A serial is 1, then 11 bits of the slot's number of uses, then 20 bits of the slot's index.
  */
 
+#include "bench/load/engine/process.h"
 #include "bench/load/engine/window.h"
 
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static uint32_t add_slot(Window *window)
                 WindowSlot *slots = alloc_resize(window->slots, capacity * sizeof(*slots));
 
                 if (!slots)
-                        abort();
+                        process_out_of_memory();
                 window->slots = slots;
                 window->capacity = capacity;
         }

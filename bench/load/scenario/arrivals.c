@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/arrivals.h"
 
 #include <stdlib.h>
@@ -26,11 +27,11 @@ void arrivals_init(Arrivals *arrivals, RunPart *part, unsigned n_senders, uint64
         arrivals->flush.flush = publish;
         arrivals->senders = alloc_zeroed(n_senders, sizeof(ArrivalsSender));
         if (!arrivals->senders)
-                abort();
+                process_out_of_memory();
         for (unsigned i = 0; i < n_senders; i++) {
                 arrivals->senders[i].ring = alloc_zeroed(n_under_way, sizeof(uint32_t));
                 if (!arrivals->senders[i].ring)
-                        abort();
+                        process_out_of_memory();
         }
 }
 

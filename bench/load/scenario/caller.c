@@ -2,7 +2,6 @@
 #include "bench/load/scenario/caller.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 
 #include "broker/base/assert.h"
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/caller.h"
 #include "bench/load/scenario/scenario.h"
 #include "broker/base/alloc.h"
@@ -176,7 +177,7 @@ static int run_connect(Run *run)
         all.guests = alloc_zeroed(all.knobs->n_clients, sizeof(Guest));
         all.idle = alloc_zeroed(all.knobs->n_idle + 1, sizeof(RunClient));
         if (!all.guests || !all.idle)
-                abort();
+                process_out_of_memory();
         run->shared = &all;
         status = run_execute(run, &acts);
         alloc_free(all.guests);

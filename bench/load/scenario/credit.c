@@ -5,6 +5,7 @@
  * The task is posted once for each arming, so it is never in a list twice.
  */
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/credit.h"
 
 #include <stdlib.h>
@@ -26,7 +27,7 @@ void credit_init(Credit *credit, unsigned n_parts, Loop *loop, void (*wake)(Cred
         *credit = (Credit){.loop = loop, .wake = wake, .task = {.run = run_task}};
         credit->counts = alloc_zeroed(n_parts, sizeof(credit->counts[0]));
         if (!credit->counts)
-                abort();
+                process_out_of_memory();
 }
 
 void credit_deinit(Credit *credit)

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/caller.h"
 #include "bench/load/scenario/echo.h"
 #include "bench/load/scenario/fds_service.h"
@@ -183,7 +184,7 @@ static int run_fds(Run *run)
         all.services = alloc_zeroed(all.knobs->n_services, sizeof(FdsService));
         all.callers = alloc_zeroed(all.knobs->n_callers, sizeof(FdsCaller));
         if (!all.services || !all.callers)
-                abort();
+                process_out_of_memory();
         run->shared = &all;
         status = run_execute(run, &acts);
         for (uint64_t i = 0; i < all.knobs->n_services; i++)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/fds_service.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ void fds_service_template(Template *template, const WriterHeader *header, size_t
         Writer writer = {.data = body, .capacity = capacity};
 
         if (!body)
-                abort();
+                process_out_of_memory();
         if (payload > 0) {
                 writer_open_array(&writer, 'y');
                 writer.size += payload; /* of zeros */
@@ -46,7 +47,7 @@ static void keep(FdsService *service, int fd)
 
                 service->kept = alloc_resize(service->kept, capacity * sizeof(int));
                 if (!service->kept)
-                        abort();
+                        process_out_of_memory();
                 service->kept_capacity = capacity;
         }
         service->kept[service->n_kept++] = fd;

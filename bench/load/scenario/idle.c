@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/caller.h"
 #include "bench/load/scenario/scenario.h"
 #include "bench/load/scenario/signal_rules.h"
@@ -151,7 +152,7 @@ static int run_idle(Run *run)
 
         all.clients = alloc_zeroed(all.knobs->n_clients, sizeof(Client));
         if (!all.clients)
-                abort();
+                process_out_of_memory();
         run->shared = &all;
         status = run_execute(run, &acts);
         alloc_free(all.clients);

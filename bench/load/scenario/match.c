@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/caller.h"
 #include "bench/load/scenario/scenario.h"
 #include "bench/load/scenario/signal_rules.h"
@@ -106,7 +107,7 @@ static void prepare(RunPart *part, unsigned stage)
                 client->caller.counts_replies = true;
                 client->rules = alloc_zeroed(chosen->window, sizeof(Rule));
                 if (!client->rules)
-                        abort();
+                        process_out_of_memory();
                 for (uint64_t j = 0; j < chosen->window; j++) {
                         signal_rules_write(chosen->key, NULL, chosen->n_standing + j, text);
                         caller_bus_call(&client->rules[j].add, "AddMatch", "s", text);
@@ -152,7 +153,7 @@ static int run_match(Run *run)
 
         all.clients = alloc_zeroed(all.knobs->n_clients, sizeof(Client));
         if (!all.clients)
-                abort();
+                process_out_of_memory();
         run->shared = &all;
         status = run_execute(run, &acts);
         for (uint64_t i = 0; i < all.knobs->n_clients; i++) {

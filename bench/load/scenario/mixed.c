@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/arrivals.h"
 #include "bench/load/scenario/caller.h"
 #include "bench/load/scenario/mixed_profile.h"
@@ -238,7 +239,7 @@ static void prepare_app(RunPart *part, unsigned index)
         app->expected = alloc_zeroed(all->n_subscriptions + 1, sizeof(uint16_t));
         app->n_got = alloc_zeroed(all->n_subscriptions + 1, sizeof(uint64_t));
         if (!app->expected || !app->n_got)
-                abort();
+                process_out_of_memory();
         credit_init(&app->credit, part->run->n_parts, part->loop, wake);
         for (unsigned i = 0; i < all->n_subscriptions; i++) {
                 unsigned from = (index + n_apps - i - 1) % n_apps;
@@ -260,7 +261,7 @@ static void prepare(RunPart *part, unsigned stage)
                       UNDER_WAY_MAX);
         own->calls = alloc_zeroed(n_services, sizeof(MixedCalls));
         if (!own->calls)
-                abort();
+                process_out_of_memory();
         for (unsigned i = 0; i < n_services; i++)
                 mixed_profile_calls(&own->calls[i], all->services[i].name);
         for (unsigned i = 0; i < n_services; i++)
@@ -301,7 +302,7 @@ static void report(Run *run, Figures *figures)
         MixedTally *all = alloc_zeroed(1, sizeof(*all));
 
         if (!all)
-                abort();
+                process_out_of_memory();
         for (unsigned i = 0; i < run->n_parts; i++)
                 mixed_tally_merge(all, &((const Part *)run->parts[i].data)->tally);
         mixed_tally_report(all, figures);
@@ -354,7 +355,7 @@ static int run_mixed(Run *run)
         all.services = alloc_zeroed(all.knobs->n_services, sizeof(MixedService));
         all.arrivals = alloc_zeroed(run->options.n_threads, sizeof(Arrivals));
         if (!all.apps || !all.services || !all.arrivals)
-                abort();
+                process_out_of_memory();
         for (unsigned i = 0; i < all.knobs->n_services; i++)
                 snprintf(all.services[i].name, MIXED_NAME_MAX, "com.example.Load.p%d.s%u",
                          (int)getpid(), i);

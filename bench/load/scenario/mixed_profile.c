@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/load/scenario/mixed_profile.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench/load/scenario/caller.h"

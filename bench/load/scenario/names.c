@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/arrivals.h"
 #include "bench/load/scenario/caller.h"
 #include "bench/load/scenario/names_change.h"
@@ -217,7 +218,7 @@ static void prepare_owner(RunPart *part, unsigned index)
         owner->caller.counts_replies = true;
         owner->names = alloc_zeroed(all->knobs->window, sizeof(Name));
         if (!owner->names)
-                abort();
+                process_out_of_memory();
         for (unsigned i = 0; i < all->knobs->window; i++) {
                 char name[NAME_MAX_SIZE];
 
@@ -242,7 +243,7 @@ static void prepare_watchers(RunPart *part)
                 watcher->owned = alloc_zeroed(all->knobs->n_owners, all->knobs->window);
                 watcher->n_changes = alloc_zeroed(all->knobs->n_owners, sizeof(uint64_t));
                 if (!watcher->owned || !watcher->n_changes)
-                        abort();
+                        process_out_of_memory();
                 for (unsigned j = 0; j < all->knobs->n_owners; j++)
                         arrivals_expect(&all->arrivals[part->index], j, &all->owners[j].credit);
                 run_begin_one(part);
@@ -345,7 +346,7 @@ static int run_names(Run *run)
         all.watchers = alloc_zeroed(all.knobs->n_watchers + 1, sizeof(Watcher));
         all.arrivals = alloc_zeroed(run->options.n_threads, sizeof(Arrivals));
         if (!all.owners || !all.watchers || !all.arrivals)
-                abort();
+                process_out_of_memory();
         run->shared = &all;
         status = run_execute(run, &acts);
         free_all(&all, run->options.n_threads);

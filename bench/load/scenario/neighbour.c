@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/caller.h"
 #include "bench/load/scenario/echo.h"
 #include "bench/load/scenario/neighbour_backlog.h"
@@ -301,11 +302,11 @@ static int run_neighbour(Run *run)
         int status;
 
         if (!all)
-                abort();
+                process_out_of_memory();
         all->knobs = run->knobs;
         all->flooders = alloc_zeroed(all->knobs->n_flooders + 1, sizeof(Flooder));
         if (!all->flooders)
-                abort();
+                process_out_of_memory();
         run->shared = all;
         status = run_execute(run, &acts);
         for (uint64_t i = 0; i < all->knobs->n_flooders; i++) {

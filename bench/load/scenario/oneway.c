@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/credit.h"
 #include "bench/load/scenario/echo.h"
 #include "bench/load/scenario/scenario.h"
@@ -257,7 +258,7 @@ static int run_oneway(Run *run)
         all.senders = alloc_zeroed(all.knobs->n_senders, sizeof(Sender));
         all.receivers = alloc_zeroed(all.knobs->n_receivers, sizeof(Receiver));
         if (!all.senders || !all.receivers)
-                abort();
+                process_out_of_memory();
         run->shared = &all;
         status = run_execute(run, &acts);
         for (uint64_t i = 0; i < all.knobs->n_senders; i++) {

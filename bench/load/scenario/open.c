@@ -9,13 +9,11 @@
  */
 
 #include <math.h>
-#include <stdlib.h>
 
-#include "bench/load/scenario/echo.h"
+#include "bench/load/engine/process.h"
+#include "bench/load/scenario/pairing.h"
 #include "bench/load/scenario/scenario.h"
 #include "broker/base/alloc.h"
-#include "broker/base/assert.h"
-#include "broker/base/clock.h"
 
 typedef enum Arrivals { ARRIVALS_FIXED, ARRIVALS_POISSON } Arrivals;
 
@@ -39,15 +37,9 @@ static const Knob knobs[] = {
         {0},
 };
 
-typedef struct Caller {
-        RunClient client;
-        Window window;
-        Template call;
-} Caller;
-
 typedef struct Part {
         RunPart *part;
-        Caller **callers; /* its own */
+        PairingCaller **callers; /* its own */
         unsigned n_callers, next;
         Timer due;
         double due_ns;      /* the next call's time; a fraction counts at high rates */
@@ -57,12 +49,11 @@ typedef struct Part {
 } Part;
 
 typedef struct Shared {
-        Echo *services;
-        Caller *callers;
+        Pairing pairing;
         const Knobs *knobs;
 } Shared;
 
-static const Shared *shared(const RunPart *part)
+static Shared *shared(const RunPart *part)
 {
         return part->run->shared;
 }
@@ -84,24 +75,6 @@ static double next_distance(Part *own)
         return -log(draw(own)) * own->interval_ns;
 }
 
-static void call(Caller *caller, uint64_t due_ns)
-{
-        RunPart *part = caller->client.part;
-        uint32_t serial = window_take(&caller->window, due_ns, 0);
-
-        if (serial == 0) {
-                run_fail(part->run,
-                         "caller %u has %d calls outstanding: the bus cannot keep up with "
-                         "this rate",
-                         caller->client.index, WINDOW_MAX);
-                return;
-        }
-        run_client_await(&caller->client, 1);
-        run_count(&part->counters.n_begun, 1);
-        run_count(&part->counters.n_messages, 1);
-        template_send(&caller->call, &caller->client.connection, serial, due_ns);
-}
-
 static void send_due(Timer *timer, void *context)
 {
         Part *own = CONTAINER_OF(timer, Part, due);
@@ -114,7 +87,8 @@ static void send_due(Timer *timer, void *context)
         if (own->due_ns < (double)now_ns && now_ns - (uint64_t)own->due_ns > own->behind_ns)
                 own->behind_ns = now_ns - (uint64_t)own->due_ns;
         while (own->due_ns <= (double)now_ns) {
-                call(own->callers[own->next], (uint64_t)own->due_ns);
+                caller_send(&own->callers[own->next]->caller, &own->callers[own->next]->call,
+                            (uint64_t)own->due_ns, 0);
                 own->next = (own->next + 1) % own->n_callers;
                 own->due_ns += next_distance(own);
         }
@@ -123,73 +97,36 @@ static void send_due(Timer *timer, void *context)
 
 static void take_reply(Connection *connection, const ConnectionFrame *frame)
 {
-        Caller *caller = CONTAINER_OF(run_client(connection), Caller, client);
-        RunPart *part = caller->client.part;
-        uint64_t due_ns;
+        PairingCaller *own = pairing_caller(connection);
+        CallerReply reply;
 
-        if (run_client_take(&caller->client, frame))
-                return;
-        if (!window_return(&caller->window, connection_frame_reply_serial(frame), &due_ns, NULL)) {
-                run_fail(part->run, "caller %u got a message that it did not ask for",
-                         caller->client.index);
-                return;
-        }
-        run_client_got(&caller->client, 1);
-        run_count(&part->counters.n_deliveries, 1);
-        if (frame->type == FRAME_TYPE_METHOD_RETURN)
-                run_done(part, loop_now_ns(part->loop) - due_ns);
-        else
-                run_error_frame(part, frame);
-}
-
-static void is_ready(Connection *connection)
-{
-        run_end_one(run_client(connection)->part);
+        if (caller_take(&own->caller, frame, &reply))
+                caller_end(&own->caller, frame, &reply);
 }
 
 static const ConnectionHandlers caller_handlers = {
-        .ready = is_ready,
+        .ready = caller_is_ready,
         .frame = take_reply,
         .failed = run_client_failed,
 };
 
-static void prepare_callers(RunPart *part)
-{
-        const Shared *all = shared(part);
-        Part *own = part->data;
-
-        own->callers = alloc_zeroed(all->knobs->n_callers, sizeof(Caller *));
-        if (!own->callers)
-                abort();
-        for (unsigned i = 0; i < all->knobs->n_callers; i++) {
-                Caller *caller = &all->callers[i];
-                TemplateTarget target = {
-                        .destination = echo_name(&all->services[i % all->knobs->n_services]),
-                        .path = ECHO_PATH,
-                        .interface = ECHO_INTERFACE,
-                        .member = ECHO_MEMBER,
-                };
-
-                if (!run_is_mine(part, i))
-                        continue;
-                own->callers[own->n_callers++] = caller;
-                template_call(&caller->call, &target, part->run->options.payload);
-                run_begin_one(part);
-                run_client_start(&caller->client, part, "caller", i, &caller_handlers);
-        }
-}
-
+/* Callers and services are dealt out to the threads one after the other. */
 static void prepare(RunPart *part, unsigned stage)
 {
-        const Shared *all = shared(part);
+        Pairing *pairing = &shared(part)->pairing;
+        Part *own = part->data;
 
-        if (stage == 1) {
-                prepare_callers(part);
+        if (stage == 0) {
+                pairing_start_services(pairing, part, pairing->n_callers);
                 return;
         }
-        for (unsigned i = 0; i < all->knobs->n_services; i++)
-                if (run_is_mine(part, (unsigned)all->knobs->n_callers + i))
-                        echo_start(&all->services[i], part, i);
+        pairing_start_callers(pairing, part, 0, &caller_handlers);
+        own->callers = alloc_zeroed(pairing->n_callers, sizeof(*own->callers));
+        if (!own->callers)
+                process_out_of_memory();
+        for (unsigned i = 0; i < pairing->n_callers; i++)
+                if (run_is_mine(part, i))
+                        own->callers[own->n_callers++] = &pairing->callers[i];
 }
 
 static void start(RunPart *part)
@@ -227,7 +164,6 @@ static void report(Run *run, Figures *figures)
 {
         const Shared *all = run->shared;
         uint64_t behind_ns = 0;
-        uint32_t most = 0;
 
         for (unsigned i = 0; i < run->n_parts; i++) {
                 const Part *own = run->parts[i].data;
@@ -235,11 +171,9 @@ static void report(Run *run, Figures *figures)
                 if (own->behind_ns > behind_ns)
                         behind_ns = own->behind_ns;
         }
-        for (unsigned i = 0; i < all->knobs->n_callers; i++)
-                if (all->callers[i].window.most_taken > most)
-                        most = all->callers[i].window.most_taken;
         figures_add(figures, "rate asked for", "per s", all->knobs->rate);
-        figures_add(figures, "most calls outstanding of a caller", "", most);
+        figures_add(figures, "most calls outstanding of a caller", "",
+                    pairing_most_outstanding(&all->pairing));
         figures_add(figures, "sent late, at most", "us", (double)behind_ns / 1e3);
 }
 
@@ -259,20 +193,10 @@ static int run_open(Run *run)
         Shared all = {.knobs = run->knobs};
         int status;
 
-        all.services = alloc_zeroed(all.knobs->n_services, sizeof(Echo));
-        all.callers = alloc_zeroed(all.knobs->n_callers, sizeof(Caller));
-        if (!all.services || !all.callers)
-                abort();
+        pairing_init(&all.pairing, all.knobs->n_callers, all.knobs->n_services);
         run->shared = &all;
         status = run_execute(run, &acts);
-        for (uint64_t i = 0; i < all.knobs->n_services; i++)
-                echo_deinit(&all.services[i]);
-        for (uint64_t i = 0; i < all.knobs->n_callers; i++) {
-                template_deinit(&all.callers[i].call);
-                window_deinit(&all.callers[i].window);
-        }
-        alloc_free(all.services);
-        alloc_free(all.callers);
+        pairing_deinit(&all.pairing);
         return status;
 }
 

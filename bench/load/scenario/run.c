@@ -4,6 +4,7 @@
  * and looks every 20 ms whether the run has failed, the broker has died or somebody wants to stop.
  */
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/run.h"
 
 #include <errno.h>
@@ -185,7 +186,7 @@ static int open_parts(Run *run)
         run->n_parts = (unsigned)run->options.n_threads;
         run->parts = alloc_zeroed(run->n_parts, sizeof(RunPart));
         if (!run->parts)
-                abort();
+                process_out_of_memory();
         r = crew_start(&run->crew, run->n_parts, NULL, NULL);
         if (r < 0) {
                 fprintf(stderr, "ringbus-load: threads: %s\n", strerror(-r));

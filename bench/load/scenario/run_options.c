@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/broker/broker.h"
 #include "bench/load/scenario/run_private.h"
 #include "broker/base/alloc.h"
@@ -80,7 +81,7 @@ static int start_broker(Run *run)
                 return 1;
         broker = alloc_zeroed(1, sizeof(*broker));
         if (!broker)
-                abort();
+                process_out_of_memory();
         options.daemon = daemon;
         if (broker_start(broker, &options) < 0) {
                 alloc_free(broker);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A part: what its thread does when the main thread gives an order. */
 
-#include <stdlib.h>
-
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/run_private.h"
 #include "broker/base/alloc.h"
 #include "broker/base/assert.h"
@@ -139,7 +138,7 @@ void run_part_init(RunPart *part, Run *run, CrewMember *member)
         part->watch.fire = look;
         part->data = alloc_zeroed(1, run->acts->part_size);
         if (!part->data)
-                abort();
+                process_out_of_memory();
 }
 
 void run_part_order(RunPart *part, RunOrder order, unsigned stage)

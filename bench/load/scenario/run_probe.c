@@ -4,7 +4,6 @@
  * asked first, for SO_PEERCRED tells who called listen(2), and that may have been systemd.
  */
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

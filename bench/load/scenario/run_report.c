@@ -2,9 +2,9 @@
 /* From what the parts counted, and two moments, to figures. */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/run_private.h"
 #include "bench/load/scenario/scenario.h"
 #include "broker/base/alloc.h"
@@ -163,7 +163,7 @@ int run_report(Run *run)
         int status = 0;
 
         if (!figures)
-                abort();
+                process_out_of_memory();
         fill(figures, run);
         run->figures = figures;
         if (json)

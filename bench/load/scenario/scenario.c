@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/scenario.h"
 
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static char *join(int argc, char *const *argv)
                 line = longer;
         }
         if (!line)
-                abort();
+                process_out_of_memory();
         return line;
 }
 
@@ -98,7 +99,7 @@ int scenario_main(const Scenario *scenario, int argc, char **argv)
         int status = 2, n;
 
         if (!knobs)
-                abort();
+                process_out_of_memory();
         snprintf(command, sizeof(command), "ringbus-load %s", scenario->name);
         snprintf(usage, sizeof(usage), "[KNOBS]%s%s", scenario->words ? " " : "",
                  scenario->words ? scenario->words : "");

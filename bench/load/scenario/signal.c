@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/credit.h"
 #include "bench/load/scenario/scenario.h"
 #include "bench/load/scenario/signal_rules.h"
@@ -266,12 +267,12 @@ static void prepare_emitters(RunPart *part)
         own->flush.flush = publish;
         own->arrivals = alloc_zeroed(all->knobs->n_emitters, sizeof(Arrivals));
         if (!own->arrivals)
-                abort();
+                process_out_of_memory();
         all->parts[part->index] = own;
         for (unsigned i = 0; i < all->knobs->n_emitters; i++) {
                 own->arrivals[i].counts = alloc_zeroed(all->knobs->window, sizeof(uint32_t));
                 if (!own->arrivals[i].counts)
-                        abort();
+                        process_out_of_memory();
                 if (!run_is_mine(part, i))
                         continue;
                 signal_rules_template(all->knobs->key, part->run->options.payload,
@@ -299,7 +300,7 @@ static void prepare(RunPart *part, unsigned stage)
                 own->n_subscribers++;
                 subscriber->expected = alloc_zeroed(all->knobs->n_emitters, sizeof(uint16_t));
                 if (!subscriber->expected)
-                        abort();
+                        process_out_of_memory();
                 run_begin_one(part);
                 run_client_start(&subscriber->client, part, "subscriber", i, &subscriber_handlers);
         }
@@ -372,7 +373,7 @@ static int run_signal(Run *run)
         all.subscribers = alloc_zeroed(all.knobs->n_subscribers, sizeof(Subscriber));
         all.parts = alloc_zeroed(run->options.n_threads, sizeof(Part *));
         if (!all.emitters || !all.subscribers || !all.parts)
-                abort();
+                process_out_of_memory();
         run->shared = &all;
         status = run_execute(run, &acts);
         free_all(&all);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/signal_rules.h"
 
 #include <stdio.h>
@@ -79,7 +80,7 @@ void signal_rules_template(SignalKey key, uint64_t payload, Template *ret_templa
         uint8_t *body = alloc_zeroed(1, size);
 
         if (!body)
-                abort();
+                process_out_of_memory();
         if (key == SIGNAL_KEY_ARG0) {
                 memcpy(body, &text_size, sizeof(text_size));
                 memcpy(body + sizeof(text_size), SIGNAL_RULES_ARG0, text_size);

@@ -9,6 +9,7 @@
  * watches whether the service leaves the bus.
  */
 
+#include "bench/load/engine/process.h"
 #include "bench/load/scenario/target.h"
 
 #include <math.h>
@@ -189,7 +190,7 @@ static void prepare_clients(RunPart *part)
         own->timeout.fire = look_for_timeouts;
         own->clients = alloc_zeroed(all->knobs->n_clients, sizeof(Caller *));
         if (!own->clients)
-                abort();
+                process_out_of_memory();
         for (unsigned i = 0; i < all->knobs->n_clients; i++) {
                 Caller *client = &all->clients[i];
 
@@ -336,7 +337,7 @@ static int run_target(Run *run)
                 return status;
         all.clients = alloc_zeroed(all.knobs->n_clients, sizeof(Caller));
         if (!all.clients)
-                abort();
+                process_out_of_memory();
         run->shared = &all;
         status = execute(run, &all);
         for (uint64_t i = 0; i < all.knobs->n_clients; i++)

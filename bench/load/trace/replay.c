@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subcommand, a scenario that ends by itself: its knobs, preparation and end. */
 
+#include "bench/load/engine/process.h"
 #include "bench/load/trace/replay.h"
 #include "bench/load/trace/replay_private.h"
 #include "bench/load/trace/trace_reader.h"
@@ -157,7 +158,7 @@ static void *allocate(size_t n, size_t size)
         void *memory = alloc_zeroed(n, size);
 
         if (!memory)
-                abort();
+                process_out_of_memory();
         return memory;
 }
 

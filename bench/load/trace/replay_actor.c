@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections of peers, and of the observer. What messages mean is in replay_receive.c. */
 
+#include "bench/load/engine/process.h"
 #include "bench/load/trace/replay.h"
 #include "bench/load/trace/replay_private.h"
 #include "broker/base/alloc.h"
@@ -30,7 +31,7 @@ static void note_name(Replay *replay, Text unique_name, uint32_t peer)
                 uint32_t *owners = alloc_resize(replay->name_owners, n * sizeof(*owners));
 
                 if (!owners)
-                        abort();
+                        process_out_of_memory();
                 memset(owners + replay->n_name_owners, 0,
                        (n - replay->n_name_owners) * sizeof(*owners));
                 replay->name_owners = owners;

@@ -5,6 +5,7 @@
  * trace has them, or made up.
  */
 
+#include "bench/load/engine/process.h"
 #include "bench/load/trace/replay.h"
 #include "bench/load/trace/replay_body.h"
 #include "bench/load/trace/replay_plan_private.h"
@@ -100,7 +101,7 @@ static void reserve(Replay *replay, size_t size)
         replay->buffer_size = (size + 4095) & ~(size_t)4095;
         replay->buffer = alloc_aligned(64, replay->buffer_size);
         if (!replay->buffer)
-                abort();
+                process_out_of_memory();
 }
 
 static Text argument_text(const Replay *replay, const TraceMessage *message, const TraceArg *arg,
