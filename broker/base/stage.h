@@ -27,9 +27,9 @@
         X(SEND_FOUND)         /* sender: the receiver is looked up; no record, no push */          \
         X(SEND_RECORDED)      /* sender: what is owed is recorded; no push */                      \
         X(SEND_PUSHED)        /* sender: pushed */                                                 \
-        X(SEND_UNCAPTURED)    /* sender: nobody eavesdrops, it sees; no push */                    \
-        X(SEND_CAPTURED)      /* sender: pushed to eavesdroppers, not to the receiver */           \
-        X(NAME_LOADED)        /* owner: found by a name, its epoch not read */                     \
+        X(SEND_UNCAPTURED)    /* sender: nobody watches, it sees; no push */                       \
+        X(SEND_CAPTURED)      /* sender: shown to monitors; no receiver has it */                  \
+        X(NAME_LOADED)        /* owner: found by a name of it, its epoch not read */               \
         X(NAME_ANNOUNCED)     /* new owner, or else the old: marked, announced, not published */   \
         X(HELLO_BEGUN)        /* 0: nothing is locked or done */                                   \
         X(HELLO_ANNOUNCED)    /* the new one: its signals are pushed, nobody finds it yet */       \
@@ -37,6 +37,7 @@
         X(LEAVE_ANNOUNCED)    /* who leaves: rules and names are gone, the list not sealed */      \
         X(LEAVE_SEALED)       /* who leaves: what it owed is answered */                           \
         X(REPLY_TIMED_OUT)    /* caller: its call is settled, inside the turn; no NoReply yet */   \
+        X(MONITOR_ANNOUNCED)  /* who becomes one: its names are gone, it sees nothing yet */       \
         X(DRIVER_ANSWER)      /* caller: a query has its answer, which is not pushed */            \
         X(MAILBOX_TAKE)       /* the mailbox's address: take has read the word, not changed it */  \
         X(OUTPUT_TAKEN)       /* receiver: its mailbox is taken, nothing is sent */                \
@@ -51,6 +52,8 @@
         X(NO_EPOCH_RECHECK, "no-epoch-recheck")     /* of the name, after its owner's epoch */     \
         X(NO_EPOCH, "no-epoch")                     /* pushes whatever the epoch is */             \
         X(NO_EAVESDROP_EPOCH, "no-eavesdrop-epoch") /* the first eavesdropper raises none */       \
+        X(REACH_MONITOR, "reach-monitor")           /* pushes to whom it found before that */      \
+        X(REFUSAL_APART, "refusal-apart")           /* from the message, in another step */        \
         X(DIRECT_SEND, "direct-send")               /* to the socket, past the mailbox */          \
         X(TAKE_BY_EXCHANGE, "take-by-exchange")     /* instead of compare-and-swap */              \
         X(RECORD_AFTER_PUSH, "reply-record-after-push")                                            \

@@ -13,10 +13,11 @@
 #include "broker/base/stage.h"
 #include "broker/driver/driver_private.h"
 #include "broker/router/judge.h"
-#include "broker/router/send.h"
-#include "broker/router/step.h"
 
-enum { ERROR_TEXT_MAX = 2048 };
+enum {
+        ERROR_TEXT_MAX = 2048,
+        HELLO_SIZE_MAX = 4096, /* of the pools, and quickly copied */
+};
 
 const DriverInterface driver_interfaces[] = {
         {"org.freedesktop.DBus", true, driver_bus_methods,
@@ -48,6 +49,7 @@ const DriverInterface driver_interfaces[] = {
          "      <arg type=\"as\" name=\"invalidated_properties\"/>\n"
          "    </signal>\n"},
         {"org.freedesktop.DBus.Introspectable", true, driver_introspectable_methods, NULL},
+        {"org.freedesktop.DBus.Monitoring", false, driver_monitoring_methods, NULL},
         {"org.freedesktop.DBus.Debug.Stats", false, driver_stats_methods, NULL},
         {"org.freedesktop.DBus.Peer", true, driver_peer_methods, NULL},
         {NULL, false, NULL, NULL},
@@ -120,35 +122,13 @@ void driver_deinit(Driver *driver)
 
 void driver_push(RouterThread *thread, Endpoint *to, Message *message)
 {
-        Router *router = thread->router;
-        MailboxPush push = MAILBOX_REFUSED;
-        uint32_t epoch;
-        Step step;
-
         /* Out of memory. Whoever waits for an answer in vain is better told by an end. */
         if (!message) {
                 peer_close(peer_of(to));
                 return;
         }
         STAGE_STOP(DRIVER_ANSWER, to->id);
-        do { /* again: somebody began to eavesdrop, or it lost a name */
-                epoch = mailbox_epoch(&to->mailbox);
-                if (UNLIKELY(counter_read(&router->n_capturing) > 0)) {
-                        step_begin(&step, thread);
-                        step_push_own(&step, to, message, STEP_PLAIN, true);
-                        step_end(&step);
-                        return;
-                }
-                if (!judge_from_bus(thread, to, message))
-                        break;
-                if (step_is_full(to, &thread->root->limits)) {
-                        tally_add(&thread->n_dropped, 1);
-                        break;
-                }
-                push = step_deliver(thread, to, message, &epoch, STEP_PLAIN);
-        } while (push == MAILBOX_EPOCH_PASSED);
-        if (!step_is_pushed(push))
-                message_unref(&thread->pool, message, 1);
+        send_own(thread, to, message);
 }
 
 /* A text that was cut may end inside a UTF-8 character, which no receiver would accept. */
@@ -161,19 +141,55 @@ static void driver_trim_text(char *text, size_t size)
         text[size] = '\0';
 }
 
+static Message *driver_make_error(RouterThread *thread, const Endpoint *to, uint32_t serial,
+                                  const char *name, const char *format, va_list args)
+        __attribute__((format(printf, 5, 0)));
+static Message *driver_make_error(RouterThread *thread, const Endpoint *to, uint32_t serial,
+                                  const char *name, const char *format, va_list args)
+{
+        char text[ERROR_TEXT_MAX];
+        int size = vsnprintf(text, sizeof(text), format, args);
+
+        if (size >= (int)sizeof(text))
+                driver_trim_text(text, sizeof(text) - 1);
+        return busmessage_error(thread, to, serial, name, text_from(text));
+}
+
+Message *driver_build_error(RouterThread *thread, Endpoint *to, uint32_t serial, const char *name,
+                            const char *format, ...)
+{
+        Message *error;
+        va_list args;
+
+        va_start(args, format);
+        error = driver_make_error(thread, to, serial, name, format, args);
+        va_end(args);
+        if (!error)
+                peer_close(peer_of(to)); /* see driver_push() */
+        return error;
+}
+
 void driver_push_error(RouterThread *thread, Endpoint *to, uint32_t serial, const char *name,
                        const char *format, ...)
 {
-        char text[ERROR_TEXT_MAX];
+        Message *error;
         va_list args;
-        int size;
 
         va_start(args, format);
-        size = vsnprintf(text, sizeof(text), format, args);
+        error = driver_make_error(thread, to, serial, name, format, args);
         va_end(args);
-        if (size >= (int)sizeof(text))
-                driver_trim_text(text, sizeof(text) - 1);
-        driver_push(thread, to, busmessage_error(thread, to, serial, name, text_from(text)));
+        driver_push(thread, to, error);
+}
+
+void driver_end_failed(DriverCall *call, Message *error)
+{
+        call->failed = true;
+        if (!error)
+                return; /* the peer is being closed */
+        if (call->shown)
+                driver_push(call->thread, call->caller, error);
+        else
+                send_refuse(call->thread, call->caller, call->incoming, error);
 }
 
 /* The method, and whether its interface exists at this path at all. */
@@ -195,6 +211,26 @@ static const DriverMethod *driver_find_method(const Header *header, bool canonic
         return NULL;
 }
 
+void driver_log_refused(DriverCall *call)
+{
+        Refusals *refusals = &call->thread->refusals;
+
+        snprintf(refusals->text, sizeof(refusals->text),
+                 "Rejected attempt to call %.*s by connection \"%s\" of process %d, uid %u: only "
+                 "root "
+                 "and the user of the bus may",
+                 TEXT_FORMAT(call->header->member), call->caller->unique_name,
+                 (int)call->peer->credentials.pid, call->caller->uid);
+        refusals_log(refusals, refusals->text);
+}
+
+static void driver_fail_privileged(DriverCall *call)
+{
+        driver_log_refused(call);
+        driver_fail(call, "AccessDenied",
+                    "The caller does not have the necessary privileged to call this method");
+}
+
 static void driver_call(DriverCall *call)
 {
         const Header *header = call->header;
@@ -206,9 +242,7 @@ static void driver_call(DriverCall *call)
                             "org.freedesktop.DBus does not understand message %.*s",
                             TEXT_FORMAT(header->member));
         else if ((method->flags & DRIVER_PRIVILEGED) && !call->caller->privileged)
-                driver_fail(call, "AccessDenied",
-                            "The caller does not have the necessary privileged to call this "
-                            "method");
+                driver_fail_privileged(call);
         else if (!(method->flags & DRIVER_ANY_PATH) && !canonical)
                 driver_fail(call, "AccessDenied",
                             "Method '%s' is only available at the canonical object path '%s'",
@@ -231,27 +265,34 @@ static bool driver_is_hello(const Header *header)
 
 void driver_handle(Driver *driver, Shard *shard, Peer *peer, Incoming *incoming)
 {
+        const bool first = peer->endpoint.id == ENDPOINT_NO_ID;
         DriverCall call = {.driver = driver,
                            .shard = shard,
                            .thread = &shard->thread,
                            .peer = peer,
                            .caller = &peer->endpoint,
                            .header = &incoming->header,
-                           .body = incoming_body(incoming)};
+                           .body = incoming_body(incoming),
+                           .incoming = incoming};
+        Message *shown = NULL;
 
-        if (peer->endpoint.id == ENDPOINT_NO_ID && !driver_is_hello(call.header)) {
+        if (first && !driver_is_hello(call.header)) {
                 driver_fail(&call, "AccessDenied",
                             "Client tried to send a message other than Hello without being "
                             "registered");
                 return;
         }
-        if (peer->endpoint.id != ENDPOINT_NO_ID) {
-                if (!judge_to_bus(call.thread, call.caller, call.header)) {
-                        driver_fail(&call, "AccessDenied", "%s", judge_refusal(call.thread));
-                        return;
-                }
-                send_capture(&shard->thread, &peer->endpoint, incoming);
+        /* A Hello is shown with the name that it brings, unless that is too much inside a step.
+         * What is refused is shown with the error. */
+        call.shown = false;
+        if (!first && !judge_to_bus(call.thread, call.caller, call.header)) {
+                driver_fail(&call, "AccessDenied", "%s", judge_refusal(call.thread));
+                return;
         }
+        call.shown = !first || call.header->frame.size > HELLO_SIZE_MAX;
+        if (call.shown)
+                shown = send_capture(&shard->thread, &peer->endpoint, incoming);
         if (call.header->frame.type == FRAME_TYPE_METHOD_CALL)
                 driver_call(&call);
+        send_end_capture(&shard->thread, &peer->endpoint, incoming, shown, !call.failed);
 }

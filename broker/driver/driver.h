@@ -75,13 +75,18 @@ void driver_handle(Driver *driver, Shard *shard, Peer *peer, Incoming *incoming)
  * end of the connection (org.freedesktop.DBus.Peer), the rest is ignored. */
 void driver_handle_local(Driver *driver, Shard *shard, Peer *peer, const Incoming *incoming);
 
-/* Pushes one of the bus's own messages to an endpoint (shown to eavesdroppers if there are any).
- * Takes the reference; NULL is ignored. Any worker; the registry lock may be held. */
+/* Pushes one of the bus's own messages to an endpoint (shown to monitors if there are any). Takes
+ * the reference; NULL closes the peer: somebody who would wait in vain. Any worker; the registry
+ * lock may be held. */
 void driver_push(RouterThread *thread, Endpoint *to, Message *message);
 
 /* An error reply to a message of `to`, with a printf text. `name` without the common prefix. */
 void driver_push_error(RouterThread *thread, Endpoint *to, uint32_t serial, const char *name,
                        const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The same error, for send_refuse(). NULL: out of memory; the peer is being closed. */
+Message *driver_build_error(RouterThread *thread, Endpoint *to, uint32_t serial, const char *name,
+                            const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* The introspection data of an object path, NUL-terminated, to be freed with alloc_free(). NULL:
  * out of memory. Any thread. */

@@ -15,9 +15,18 @@ static Message *driver_build_hello(RouterThread *thread, const void *context, ui
         return driver_build_reply(&call, "s", driver_write_text, &name);
 }
 
+static void driver_show_hello(Step *step, const void *context)
+{
+        const DriverCall *call = context;
+
+        if (!call->shown)
+                send_show(step, call->caller, call->incoming);
+}
+
 void driver_hello(DriverCall *call)
 {
-        OwnershipReply reply = {.build = driver_build_hello, .context = call};
+        OwnershipReply reply = {
+                .build = driver_build_hello, .show = driver_show_hello, .context = call};
 
         if (call->caller->id != ENDPOINT_NO_ID) {
                 driver_fail(call, "Failed", "Already handled an Hello message");

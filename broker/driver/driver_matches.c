@@ -3,10 +3,8 @@
 #include "broker/driver/driver_private.h"
 #include "broker/router/rules.h"
 
-/* Parses the rule text of a call; false: the error has been sent. */
-static bool driver_parse_rule(DriverCall *call, char *scratch, MatchRule *rule)
+bool driver_parse_rule(DriverCall *call, Text text, char *scratch, MatchRule *rule)
 {
-        Text text = driver_read_string(call);
         const char *reason = NULL;
 
         switch (matchrule_parse(text, scratch, rule, &reason)) {
@@ -33,9 +31,10 @@ void driver_add_match(DriverCall *call)
 
         /* The limit comes first, as in the reference: n_rules grows by this worker's calls only. */
         if (rules_count(call->thread, call->caller) < limits->max_match_rules_per_connection) {
-                if (!driver_parse_rule(call, scratch, &rule))
+                if (!driver_parse_rule(call, driver_read_string(call), scratch, &rule))
                         return;
                 if (rule.eavesdrop && !call->caller->privileged) {
+                        driver_log_refused(call);
                         driver_fail(call, "AccessDenied",
                                     "Connection \"%s\" is not allowed to eavesdrop",
                                     call->caller->unique_name);
@@ -64,7 +63,7 @@ void driver_remove_match(DriverCall *call)
         Message *reply = NULL;
         MatchRule rule;
 
-        if (!driver_parse_rule(call, scratch, &rule))
+        if (!driver_parse_rule(call, driver_read_string(call), scratch, &rule))
                 return;
         if (driver_wants_ack(call))
                 reply = driver_build_reply(call, "", NULL, NULL);

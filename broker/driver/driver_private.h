@@ -7,6 +7,7 @@
 #include "broker/driver/driver.h"
 #include "broker/router/busmessage.h"
 #include "broker/router/ownership.h"
+#include "broker/router/send.h"
 
 /* A method call addressed to the bus. Owner: the worker that handles it. */
 typedef struct DriverCall {
@@ -17,7 +18,10 @@ typedef struct DriverCall {
         Endpoint *caller; /* the peer's */
         const Header *header;
         const uint8_t *body;
-        size_t at; /* of the next argument */
+        Incoming *incoming; /* the same */
+        size_t at;          /* of the next argument */
+        bool failed;        /* an error is the answer */
+        bool shown;         /* to monitors */
 } DriverCall;
 
 enum {
@@ -45,6 +49,7 @@ typedef struct DriverInterface {
 extern const DriverInterface driver_interfaces[];
 
 extern const DriverMethod driver_bus_methods[];
+extern const DriverMethod driver_monitoring_methods[];
 extern const DriverMethod driver_peer_methods[];
 extern const DriverMethod driver_introspectable_methods[];
 extern const DriverMethod driver_properties_methods[];
@@ -64,6 +69,7 @@ void driver_name_has_owner(DriverCall *call);
 void driver_get_name_owner(DriverCall *call);
 void driver_add_match(DriverCall *call);
 void driver_remove_match(DriverCall *call);
+void driver_become_monitor(DriverCall *call);
 void driver_get_unix_user(DriverCall *call);
 void driver_get_process_id(DriverCall *call);
 void driver_get_credentials(DriverCall *call);
@@ -91,6 +97,14 @@ typedef struct DriverUser {
 /* By uid, in an array to be freed with alloc_free(). 0 or -ENOMEM. */
 int driver_list_users(const Names *names, DriverUser **ret_users, size_t *ret_n);
 
+/* Says in the log that the caller is not privileged, not more often than strangers should decide.
+ */
+void driver_log_refused(DriverCall *call);
+
+/* Parses a match rule's text; `scratch` has MATCHRULE_TEXT_MAX bytes. False: the error has been
+ * sent. */
+bool driver_parse_rule(DriverCall *call, Text text, char *scratch, MatchRule *rule);
+
 /* The next argument; the signature has been checked. */
 Text driver_read_string(DriverCall *call);
 uint32_t driver_read_u32(DriverCall *call);
@@ -115,8 +129,12 @@ void driver_write_nothing(Writer *writer, const void *context);
 void driver_write_u32(Writer *writer, const void *context);  /* const uint32_t * */
 void driver_write_text(Writer *writer, const void *context); /* const Text * */
 
+/* The call ends with this error. Monitors that have not been shown the call see it directly before
+ * the error. */
 #define driver_fail(call, name, ...)                                                               \
-        driver_push_error((call)->thread, (call)->caller, (call)->header->frame.serial, name,      \
-                          __VA_ARGS__)
+        driver_end_failed(call,                                                                    \
+                          driver_build_error((call)->thread, (call)->caller,                       \
+                                             (call)->header->frame.serial, name, __VA_ARGS__))
+void driver_end_failed(DriverCall *call, Message *error);
 
 #endif

@@ -113,6 +113,7 @@ Delivery *message_add_delivery(Pool *pool, Message *message)
         if (!delivery)
                 return NULL;
         delivery->message = message;
+        delivery->captured = false;
         return delivery;
 }
 
@@ -162,6 +163,21 @@ void message_forgive(Message *message)
 {
         if (message->account && switch_claim(&message->forgiven))
                 account_discharge(message->account, message->size, message->n_fds);
+}
+
+void message_begin_capture(Message *message, uint32_t n_receivers)
+{
+        ASSERT(!message->captured);
+        message->captured = true;
+        refcount_init(&message->receivers, n_receivers);
+        if (n_receivers == 0)
+                message_forgive(message);
+}
+
+void message_drop_receivers(Message *message, uint32_t n)
+{
+        if (refcount_drop(&message->receivers, n))
+                message_forgive(message);
 }
 
 void message_ref(Message *message, uint32_t n)

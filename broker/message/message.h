@@ -27,6 +27,7 @@ typedef struct Message Message;
 typedef struct Delivery {
         MailNode node;
         Message *message;
+        bool captured; /* for somebody who watches: does not hold the sender up */
 } Delivery;
 
 typedef struct DeliveryChunk DeliveryChunk;
@@ -49,7 +50,9 @@ struct Message {
         uint32_t n_fds;
         uint32_t n_deliveries; /* in the block */
         IoBuffer *buffer;      /* referenced: where body lies, or NULL */
+        bool captured;         /* message_begin_capture() */
         RefCount references;
+        RefCount receivers; /* of a captured one: that still hold its sender up */
         uint32_t n_used;
         Switch forgiven;  /* its size counts against nobody any more */
         Account *account; /* referenced; NULL: the bus's own message */
@@ -99,6 +102,23 @@ static inline bool message_is_committed(const Message *message)
  * section.
  */
 void message_forgive(Message *message);
+
+/*
+ * Before any push: some that it is pushed to only watch, and must not hold its sender up, however
+ * slowly they read. It counts against him until `n_receivers` others have dropped it. Sender's home
+ * worker, which makes this safe inside the turn: it resumes nobody while it handles his message.
+ */
+void message_begin_capture(Message *message, uint32_t n_receivers);
+
+/* So many of those have dropped a captured one, or never got it. Inside a read-side section. */
+void message_drop_receivers(Message *message, uint32_t n);
+
+/* Whoever takes a delivery out of a queue for good, before the reference is dropped. */
+static inline void message_end_delivery(const Delivery *delivery)
+{
+        if (delivery->message->captured && !delivery->captured)
+                message_drop_receivers(delivery->message, 1);
+}
 
 /* Drops n references. Inside a read-side section (the account may resume its sender). */
 void message_unref(Pool *mine, Message *message, uint32_t n);

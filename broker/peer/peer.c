@@ -181,6 +181,7 @@ static void peer_close_mailbox(Peer *peer)
 
                 node = node->next;
                 endpoint_dequeue(&peer->endpoint, message_charge(message), message->n_fds);
+                message_end_delivery(delivery);
                 message_unref(pool, message, 1);
         }
 }

@@ -127,6 +127,9 @@ void peer_close(Peer *peer);
  * it is in memory: no more than its socket holds. Only notes it; the worker's next turn goes on. */
 void peer_hang_up(Peer *peer);
 
+/* Home worker: a monitor that does not read is over its limit, and is closed. */
+void peer_close_overflown(Peer *peer);
+
 /* Home worker: Hello succeeded. */
 void peer_set_complete(Peer *peer);
 

@@ -56,11 +56,12 @@ typedef struct PeerQueued {
         uint64_t n_fds;
 } PeerQueued;
 
-static void peer_count(PeerQueued *queued, const Message *message)
+static void peer_count(PeerQueued *queued, const Delivery *delivery)
 {
         queued->n_messages++;
-        queued->bytes += message_charge(message);
-        queued->n_fds += message->n_fds;
+        queued->bytes += message_charge(delivery->message);
+        queued->n_fds += delivery->message->n_fds;
+        message_end_delivery(delivery);
 }
 
 static void peer_discharge(Peer *peer, const PeerQueued *queued)
@@ -81,7 +82,7 @@ static Message *peer_pop(Peer *peer, PeerQueued *gone)
                 output->unreleased = output->first;
         if (!next)
                 output->last = NULL;
-        peer_count(gone, message);
+        peer_count(gone, delivery);
         return message;
 }
 
@@ -112,7 +113,7 @@ static void peer_fail_output(Shard *shard, Peer *peer)
                 Message *message = delivery->message;
 
                 node = node->next;
-                peer_count(&gone, message);
+                peer_count(&gone, delivery);
                 message_unref(&shard->thread.pool, message, 1);
         }
         peer_discharge(peer, &gone);

@@ -43,9 +43,26 @@ static void peer_forgive(Delivery *delivery)
         while (delivery) {
                 MailNode *next = delivery->node.next;
 
-                message_forgive(delivery->message);
+                if (!delivery->captured) /* else it is not this one that holds the sender up */
+                        message_forgive(delivery->message);
                 delivery = next ? CONTAINER_OF(next, Delivery, node) : NULL;
         }
+}
+
+void peer_close_overflown(Peer *peer)
+{
+        const Endpoint *endpoint = &peer->endpoint;
+
+        if (peer->input.closing)
+                return;
+        log_warning("closing the monitor %s of process %d, uid %u: it does not read as fast as "
+                    "messages come, and %llu bytes and %llu fds wait for it, over its limit; "
+                    "the limits max_outgoing_* set when that happens",
+                    endpoint->unique_name, (int)peer->credentials.pid, peer->credentials.uid,
+                    (unsigned long long)endpoint_queued_bytes(endpoint),
+                    (unsigned long long)counter_read(&endpoint->queued_fds));
+        tally_add(&peer->input.shard->n_closed_stalled, 1);
+        peer_close(peer);
 }
 
 static void peer_close_stalled(Shard *shard, Peer *peer, uint64_t age_ns)

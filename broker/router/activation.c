@@ -73,7 +73,7 @@ static void activation_refuse(Step *step, ActivationWaiting *waiting, const char
                               busmessage_error(step->thread, owed->caller, owed->serial, why,
                                                TEXT("The service that was started for this message "
                                                     "cannot take it")),
-                              STEP_PLAIN, true);
+                              STEP_PLAIN);
         replies_unref(&step->thread->pool, owed);
 }
 
@@ -106,20 +106,23 @@ void activation_discard(RouterThread *thread)
                 activation_free(thread, CONTAINER_OF(node, ActivationWaiting, node));
 }
 
-void activation_fail(RouterThread *thread, Name *name, const char *error_name, Text text)
+void activation_fail(RouterThread *thread, Name *name, const char *error_name,
+                     Text text) LOCK_UNCHECKED
 {
+        Step step;
+
         LIST_FOREACH(&name->waiting, node)
         {
                 ActivationWaiting *waiting = CONTAINER_OF(node, ActivationWaiting, node);
                 Owed *owed = waiting->owed;
 
                 if (owed && replies_settle(owed)) {
-                        Message *error = busmessage_error(thread, owed->caller, owed->serial,
-                                                          error_name, text);
-
-                        if (error && !step_is_pushed(step_deliver(thread, owed->caller, error, NULL,
-                                                                  STEP_PLAIN)))
-                                message_unref(&thread->pool, error, 1);
+                        step_begin(&step, thread);
+                        step_push_own(&step, owed->caller,
+                                      busmessage_error(thread, owed->caller, owed->serial,
+                                                       error_name, text),
+                                      STEP_PLAIN);
+                        step_end(&step);
                 }
                 if (owed)
                         replies_unref(&thread->pool, owed);

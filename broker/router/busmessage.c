@@ -10,6 +10,7 @@ Message *busmessage_build(RouterThread *thread, WriterHeader *header,
                           void (*write)(Writer *writer, const void *context), const void *context)
 {
         uint8_t first[FIRST_TRY] __attribute__((aligned(8)));
+        const unsigned n_places = router_places(thread->router);
         Writer writer;
         Message *message;
         size_t size;
@@ -19,14 +20,14 @@ Message *busmessage_build(RouterThread *thread, WriterHeader *header,
         writer_begin(&writer, first, sizeof(first), header);
         write(&writer, context);
         if (writer_finish(&writer, &size) == 0) {
-                message = message_new_own(&thread->pool, (uint32_t)size, 1);
+                message = message_new_own(&thread->pool, (uint32_t)size, n_places);
                 if (message)
                         memcpy(message->bytes, first, size);
                 return message;
         }
         if (size > FRAME_SIZE_MAX)
                 return NULL;
-        message = message_new_own(&thread->pool, (uint32_t)size, 1);
+        message = message_new_own(&thread->pool, (uint32_t)size, n_places);
         if (!message)
                 return NULL;
         writer_begin(&writer, message->bytes, size, header);
@@ -81,16 +82,26 @@ Message *busmessage_name_lost(RouterThread *thread, const Endpoint *to, Text nam
         return busmessage_name(thread, to, TEXT("NameLost"), name);
 }
 
+Text busmessage_sender(const Endpoint *endpoint)
+{
+        return endpoint->id == ENDPOINT_NO_ID ? TEXT(":not.active.yet") : endpoint_name(endpoint);
+}
+
 Message *busmessage_error(RouterThread *thread, const Endpoint *to, uint32_t serial,
                           const char *error_name, Text text)
+{
+        return busmessage_error_to(thread, busmessage_sender(to), serial, error_name, text);
+}
+
+Message *busmessage_error_to(RouterThread *thread, Text to, uint32_t serial, const char *error_name,
+                             Text text)
 {
         const Text texts[] = {text, TEXT_NONE};
         char full_name[128];
         WriterHeader header = {.type = FRAME_TYPE_ERROR,
                                .sender = BUSMESSAGE_BUS_NAME,
                                .reply_serial = serial,
-                               .destination = to->id == ENDPOINT_NO_ID ? TEXT(":not.active.yet")
-                                                                       : endpoint_name(to),
+                               .destination = to,
                                .signature = TEXT("s")};
 
         snprintf(full_name, sizeof(full_name), "org.freedesktop.DBus.Error.%s", error_name);

@@ -14,6 +14,10 @@
 #define BUSMESSAGE_BUS_NAME TEXT("org.freedesktop.DBus")
 #define BUSMESSAGE_BUS_PATH TEXT("/org/freedesktop/DBus")
 
+/* What stands in SENDER of its messages: its unique name, or before Hello a name that nobody has.
+ */
+Text busmessage_sender(const Endpoint *endpoint);
+
 /* NameOwnerChanged(name, old, new); broadcast, so without destination. "" stands for none. */
 Message *busmessage_owner_changed(RouterThread *thread, Text name, Text old_owner, Text new_owner);
 
@@ -25,6 +29,10 @@ Message *busmessage_name_lost(RouterThread *thread, const Endpoint *to, Text nam
  */
 Message *busmessage_error(RouterThread *thread, const Endpoint *to, uint32_t serial,
                           const char *error_name, Text text);
+
+/* The same, to whomever. */
+Message *busmessage_error_to(RouterThread *thread, Text to, uint32_t serial, const char *error_name,
+                             Text text);
 
 /* Completes a writer's message: begins with `header` (its serial is filled in and NO_REPLY_EXPECTED
  * set), calls `write` for the body, and again with more room if it did not fit. */

@@ -42,9 +42,11 @@ struct Endpoint {
         Counter n_owed_to;      /* replies owed to this caller */
         OwedList owed_incoming; /* replies this callee owes: put there by callers' workers */
         Counter n_owed_incoming;
-        Switch may_post_collect; /* off: its home has been asked to empty owed_incoming */
+        Switch may_post_collect; /* off: its home has been asked to look at it: owed_incoming,
+                                    overflown */
         StackNode collect_node;  /* on a worker's inbox, for that */
         Switch stalled;          /* a send waits for room: messages are to own their bytes */
+        Switch overflown;        /* a monitor over its limit: gets nothing more, is to be closed */
         Cell names;              /* NameSet: an immutable snapshot, or NULL: none */
         Tally n_received;        /* messages this connection sent to the bus */
         Tally n_sent;
@@ -78,10 +80,12 @@ struct Endpoint {
         bool in_registry;
 
         /* Inside the turn. */
-        List rules;       /* MatchEntry: its match rules, newest first */
+        List rules;       /* MatchEntry: its match rules, newest first, then a monitor's */
         List named_by;    /* MatchEntry: rules of anybody that name its unique name */
         unsigned n_rules; /* with repetitions */
         unsigned peak_rules;
+        ListNode monitor_node; /* Matches.monitors */
+        bool monitor; /* became one: changed by its home, which may read it without the turn */
 
         /* Home worker only. */
         List owed_calls;       /* Owed: calls it waits for, oldest first */

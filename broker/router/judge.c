@@ -152,8 +152,8 @@ static unsigned judge_count(const Judge *judge, const Endpoint *to, unsigned fla
         return policy_count_send(judge->policy, from, judge_party(&recipient), &shape);
 }
 
-/* Puts a verdict into words, and into the log. */
-static void judge_report(const Judge *judge, const Endpoint *to, unsigned flags, Verdict verdict)
+/* Puts a verdict into words. */
+static void judge_word(const Judge *judge, const Endpoint *to, unsigned flags, Verdict verdict)
 {
         RouterThread *thread = judge->thread;
         RefusalsCase what = {.complaint = "Rejected send message",
@@ -169,7 +169,15 @@ static void judge_report(const Judge *judge, const Endpoint *to, unsigned flags,
         else if (verdict == VERDICT_LOGGED)
                 what.complaint = "Would reject message";
         refusals_describe(&thread->refusals, &what);
-        refusals_log(&thread->refusals, thread->refusals.text);
+}
+
+/* And into the log. */
+static void judge_report(const Judge *judge, const Endpoint *to, unsigned flags, Verdict verdict)
+{
+        Refusals *refusals = &judge->thread->refusals;
+
+        judge_word(judge, to, flags, verdict);
+        refusals_log(refusals, refusals->text);
 }
 
 Verdict judge_unicast(RouterThread *thread, const Endpoint *sender, const Endpoint *to,
@@ -250,9 +258,22 @@ void judge_targets(RouterThread *thread, const Endpoint *sender, const Header *h
                         judge_report(&judge, to, flags, verdict);
                 if (!judge_is_refusal(verdict))
                         thread->targets[n++] = to;
+                else
+                        thread->sorted[thread->n_denied_targets++] = to;
         }
         tally_add(&thread->n_denied, thread->n_targets - n);
         thread->n_targets = n;
+}
+
+const char *judge_word_target(RouterThread *thread, const Endpoint *sender, const Header *header,
+                              const Endpoint *to)
+{
+        const unsigned flags = text_present(header->destination) ? POLICY_SHAPE_EAVESDROPS : 0;
+        Judge judge;
+
+        judge_begin(&judge, thread, sender, header, sender ? TEXT_NONE : header->sender);
+        judge_word(&judge, to, flags, judge_ask(&judge, to, flags));
+        return thread->refusals.text;
 }
 
 bool judge_name(RouterThread *thread, const Endpoint *endpoint, Text name)

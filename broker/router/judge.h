@@ -53,10 +53,15 @@ typedef enum JudgeLocks { JUDGE_NO_LOCK, JUDGE_LOCKED } JudgeLocks;
 
 /*
  * Takes those out of thread->targets who may not get this message, which is not addressed to any of
- * them, without telling the sender. `sender` NULL: the bus. Under a lock nothing is logged.
+ * them, without telling the sender; they lie in thread->sorted for a while. `sender` NULL: the bus.
+ * Under a lock nothing is logged.
  */
 void judge_targets(RouterThread *thread, const Endpoint *sender, const Header *header,
                    JudgeLocks locks);
+
+/* Why one of those was taken out, as text; until the next refusal. Any locks. */
+const char *judge_word_target(RouterThread *thread, const Endpoint *sender, const Header *header,
+                              const Endpoint *to);
 
 /* Whether it may own a well-known name; if not, it was counted and logged, and the words are there.
  * No lock is held. */

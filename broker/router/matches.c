@@ -31,6 +31,7 @@ int matches_init(Matches *matches, Pool *pool, Qsbr *qsbr)
                 return -ENOMEM;
         memset(&matches->loose, 0, sizeof(matches->loose));
         list_init(&matches->eavesdroppers);
+        list_init(&matches->monitors);
         matches->n_entries = 0;
         matches->qsbr = qsbr;
         return 0;
@@ -48,7 +49,7 @@ void matches_deinit(Matches *matches)
 /* Only broadcasts, which are signals without destination, are looked up in the index. */
 static bool matches_can_match_broadcast(const MatchEntry *entry)
 {
-        return (entry->type == 0 || entry->type == FRAME_TYPE_SIGNAL) &&
+        return !entry->monitor && (entry->type == 0 || entry->type == FRAME_TYPE_SIGNAL) &&
                entry->destination.offset == 0;
 }
 
@@ -160,7 +161,10 @@ int matches_add(Matches *matches, Pool *pool, MatchEntry *entry, const MatchRule
         }
         entry->interface->n_entries++;
         table_insert(&matches->entries, &entry->table_node, entry->table_node.hash);
-        list_push_front(&entry->endpoint->rules, &entry->owner_node);
+        if (entry->monitor)
+                list_push_back(&entry->endpoint->rules, &entry->owner_node);
+        else
+                list_push_front(&entry->endpoint->rules, &entry->owner_node);
         matches_join(named->sender ? &named->sender->named_by : NULL, entry, LINK_SENDER);
         matches_join(named->destination ? &named->destination->named_by : NULL, entry,
                      LINK_DESTINATION);

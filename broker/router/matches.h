@@ -19,7 +19,8 @@
  * turn if the version moved. So a look-up may be inexact, never unsafe: nodes are retired.
  *
  * Eavesdropping rules are in the index as well, for broadcasts, and on a list of their own which is
- * consulted for every message while it is not empty.
+ * consulted for every message while it is not empty. Monitors' rules are not in the index: each
+ * monitor has its own, which are asked for every message.
  */
 
 #include "broker/router/endpoint.h"
@@ -63,6 +64,7 @@ typedef struct Matches {
         MatchInterface *any; /* the shapes of rules without interface */
         MatchesLoose loose;
         List eavesdroppers; /* MatchLink; inside the turn */
+        List monitors;      /* Endpoint.monitor_node; inside the turn */
         uint64_t n_entries;
         Qsbr *qsbr; /* borrowed */
 } Matches;
@@ -92,6 +94,10 @@ void matches_deinit(Matches *matches);
 /* A compact copy of a parsed rule, from the general heap (under no lock); the caller's until
  * matches_add(). NULL: out of memory. */
 MatchEntry *matches_new_entry(const MatchRule *rule, Endpoint *endpoint);
+
+/* The same for a monitor: matches_monitor_wants() consults it, whatever it says about
+ * eavesdropping, and nothing else does. */
+MatchEntry *matches_new_monitor_entry(const MatchRule *rule, Endpoint *endpoint);
 void matches_free_entry(MatchEntry *entry);
 
 /* Inside the turn: the endpoint's entry that equals the rule, or NULL. */
@@ -125,11 +131,14 @@ Name *matches_entry_name(const MatchEntry *entry);
 bool matches_entry_watches(const MatchEntry *entry);
 
 bool matches_entry_eavesdrops(const MatchEntry *entry);
+bool matches_entry_monitors(const MatchEntry *entry);
 Endpoint *matches_entry_endpoint(const MatchEntry *entry);
 uint32_t matches_entry_count(const MatchEntry *entry);
 
-/* Inside the turn: the endpoint's newest entry, or NULL; a rule that names it, or NULL. */
+/* Inside the turn: the first and the last of the endpoint's entries, or NULL (the newest first,
+ * then a monitor's); a rule that names it, or NULL. */
 MatchEntry *matches_first_entry(const Endpoint *endpoint);
+MatchEntry *matches_last_entry(const Endpoint *endpoint);
 MatchEntry *matches_first_naming(const Endpoint *endpoint);
 
 /* A rule, and how often its endpoint has added it. */
@@ -161,6 +170,9 @@ void matches_find(const Matches *matches, MatchQuery *query, RouterThread *threa
  * matches_begin()), each receiver once. */
 void matches_begin(RouterThread *thread);
 void matches_find_eavesdroppers(const Matches *matches, MatchQuery *query, RouterThread *thread);
+
+/* Inside the turn: whether one of a monitor's rules is satisfied. */
+bool matches_monitor_wants(const Endpoint *monitor, MatchQuery *query);
 
 /* Marks an endpoint as found already, so that it is not found again in this look-up. */
 void matches_exclude(RouterThread *thread, const Endpoint *endpoint);

@@ -157,6 +157,19 @@ MatchEntry *matches_new_entry(const MatchRule *rule, Endpoint *endpoint)
         return entry;
 }
 
+MatchEntry *matches_new_monitor_entry(const MatchRule *rule, Endpoint *endpoint)
+{
+        MatchRule copy = *rule;
+        MatchEntry *entry;
+
+        copy.eavesdrop = false; /* or it would be on the eavesdroppers' list */
+        copy.has_eavesdrop = false;
+        entry = matches_new_entry(&copy, endpoint);
+        if (entry)
+                entry->monitor = true;
+        return entry;
+}
+
 void matches_free_entry(MatchEntry *entry)
 {
         alloc_free(entry);
@@ -234,6 +247,11 @@ bool matches_entry_eavesdrops(const MatchEntry *entry)
         return entry->eavesdrop;
 }
 
+bool matches_entry_monitors(const MatchEntry *entry)
+{
+        return entry->monitor;
+}
+
 Endpoint *matches_entry_endpoint(const MatchEntry *entry)
 {
         return entry->endpoint;
@@ -254,6 +272,13 @@ MatchEntry *matches_first_naming(const Endpoint *endpoint)
 MatchEntry *matches_first_entry(const Endpoint *endpoint)
 {
         ListNode *node = list_first(&endpoint->rules);
+
+        return node ? CONTAINER_OF(node, MatchEntry, owner_node) : NULL;
+}
+
+MatchEntry *matches_last_entry(const Endpoint *endpoint)
+{
+        ListNode *node = list_last(&endpoint->rules);
 
         return node ? CONTAINER_OF(node, MatchEntry, owner_node) : NULL;
 }

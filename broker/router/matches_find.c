@@ -25,6 +25,7 @@ MatchInterface *matches_find_interface(const Matches *matches, Text text, uint64
 void matches_begin(RouterThread *thread)
 {
         thread->n_targets = 0;
+        thread->n_denied_targets = 0;
         if (++thread->stamp == 0) { /* once in 2^32 look-ups: forget all stamps */
                 memset(thread->stamps, 0, ROUTER_SLOTS_MAX * sizeof(thread->stamps[0]));
                 thread->stamp = 1;
@@ -195,4 +196,14 @@ void matches_find_eavesdroppers(const Matches *matches, MatchQuery *query, Route
                 if (matches_query_satisfies(query, entry))
                         matches_add_target(thread, entry->endpoint);
         }
+}
+
+bool matches_monitor_wants(const Endpoint *monitor, MatchQuery *query)
+{
+        LIST_FOREACH(&monitor->rules, node)
+        {
+                if (matches_query_satisfies(query, CONTAINER_OF(node, MatchEntry, owner_node)))
+                        return true;
+        }
+        return false;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All rules of everybody, for Debug.Stats. The entries are collected without a lock, and then
- * asked, a few at a time inside the turn, how often they were added and whether they are still
- * there. So however many there are, nobody waits for the turn for long.
+ * All rules of everybody but monitors, for Debug.Stats. The entries are collected without a lock,
+ * and then asked, a few at a time inside the turn, how often they were added and whether they are
+ * still there. So however many there are, nobody waits for the turn for long.
  */
 #include <errno.h>
 
@@ -60,7 +60,7 @@ int matches_list(const Matches *matches, Turn *turn, MatchesListed **ret_items, 
                 matches_ask(&listing, turn, at,
                             at + LIST_PIECE < listing.n ? at + LIST_PIECE : listing.n);
         for (size_t i = 0; i < listing.n; i++)
-                if (listing.items[i].n > 0)
+                if (listing.items[i].n > 0 && !matches_entry_monitors(listing.items[i].entry))
                         listing.items[n++] = listing.items[i];
         *ret_items = listing.items;
         *ret_n = n;

@@ -132,6 +132,7 @@ struct MatchEntry {
         int8_t fixed_arg; /* index in args of the one that the shape fixes; -1: none */
         uint8_t links;    /* bits: MatchLinkKind */
         bool eavesdrop : 1;
+        bool monitor : 1; /* a monitor's */
         bool has_eavesdrop : 1;
         bool path_is_namespace : 1;
         bool from_bus : 1;                              /* `sender` is the bus */

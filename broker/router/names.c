@@ -14,8 +14,6 @@
 #include "broker/base/stage.h"
 #include "broker/router/router.h"
 
-enum { SLOT_WORDS = ROUTER_SLOTS_MAX / 64 };
-
 #define NAME_MARK ((uintptr_t)1)
 
 typedef struct NamesUser {
@@ -26,7 +24,7 @@ typedef struct NamesUser {
 
 int names_init(Names *names, Qsbr *qsbr)
 {
-        names->slots = alloc_zeroed(SLOT_WORDS, sizeof(names->slots[0]));
+        names->slots = alloc_zeroed(NAMES_SLOT_WORDS, sizeof(names->slots[0]));
         if (!names->slots)
                 return -ENOMEM;
         if (table_init(&names->unique, qsbr) < 0 || table_init(&names->well_known, qsbr) < 0)
@@ -258,18 +256,25 @@ void names_grow(Names *names)
         table_grow(&names->well_known, &names->lock);
 }
 
+void names_hide(Names *names, Endpoint *endpoint)
+{
+        ASSERT(endpoint->in_registry);
+        table_remove(&names->unique, &endpoint->unique_node);
+        list_remove(&endpoint->order.node);
+        endpoint->in_registry = false;
+}
+
 void names_leave(Names *names, Endpoint *endpoint)
 {
         NamesUser *user = names_find_user(names, endpoint->uid);
 
-        ASSERT(endpoint->in_registry && user && user->n > 0);
+        ASSERT(user && user->n > 0);
         if (--user->n == 0) {
                 list_remove(&user->node);
                 pool_free(NULL, user, sizeof(*user));
         }
-        table_remove(&names->unique, &endpoint->unique_node);
-        list_remove(&endpoint->order.node);
-        endpoint->in_registry = false;
+        if (endpoint->in_registry)
+                names_hide(names, endpoint);
         names->n_endpoints--;
 }
 
@@ -282,32 +287,4 @@ void names_raise_epochs(Names *names)
                 if (order->text.data[0] == ':') /* a connection, not a well-known name */
                         mailbox_raise_epoch(&CONTAINER_OF(order, Endpoint, order)->mailbox);
         }
-}
-
-uint32_t names_take_slot(Names *names)
-{
-        uint32_t slot = UINT32_MAX;
-
-        lock_acquire(&names->lock);
-        for (uint32_t i = 0; i < SLOT_WORDS; i++) {
-                uint32_t at = (names->slots_hint + i) % SLOT_WORDS;
-
-                if (~names->slots[at] == 0)
-                        continue;
-                slot = at * 64 + (uint32_t)__builtin_ctzll(~names->slots[at]);
-                names->slots[at] |= UINT64_C(1) << slot % 64;
-                names->slots_hint = at;
-                break;
-        }
-        lock_release(&names->lock);
-        return slot;
-}
-
-void names_return_slot(Names *names, uint32_t slot)
-{
-        lock_acquire(&names->lock);
-        names->slots[slot / 64] &= ~(UINT64_C(1) << slot % 64);
-        if (slot / 64 < names->slots_hint)
-                names->slots_hint = slot / 64;
-        lock_release(&names->lock);
 }

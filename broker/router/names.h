@@ -8,10 +8,12 @@
  * (broker/router/ownership.h).
  */
 
-#include "broker/router/endpoint.h"
+#include "broker/router/routerthread.h"
 #include "broker/sync/lock.h"
 
 typedef struct Name Name;
+
+enum { NAMES_SLOT_WORDS = ROUTER_SLOTS_MAX / 64 };
 
 typedef struct Names {
         Lock lock;        /* the registry lock */
@@ -26,7 +28,7 @@ typedef struct Names {
         Tally n_places;
         Tally peak_places;
         Tally peak_places_per_connection;
-        uint64_t *slots;     /* one bit each: taken */
+        uint64_t *slots;     /* NAMES_SLOT_WORDS: one bit each: taken */
         uint32_t slots_hint; /* word where a search begins */
         Qsbr *qsbr;          /* borrowed */
 } Names;
@@ -151,7 +153,10 @@ int names_list_endpoints(const Names *names, Endpoint ***ret_endpoints, size_t *
 /* From now on it is found by its unique name. */
 void names_reveal(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
 
-/* The end of the same. */
+/* From now on it is not any more, and no line of ListNames; it stays counted as a connection. */
+void names_hide(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
+
+/* The end of the connection; hides it first if need be. */
 void names_leave(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
 
 /* Inside the turn, after n_capturing was raised from 0: unicasts on their way that have not seen

@@ -43,11 +43,13 @@ OwnershipResult ownership_hello(RouterThread *thread, Endpoint *endpoint,
 
                 names_count_place(&router->names, endpoint);
                 step_begin(&step, thread);
-                step_push_own(&step, endpoint, ownership_build(thread, reply, 0), STEP_PLAIN, true);
+                if (reply && reply->show)
+                        reply->show(&step, reply->context);
+                step_push_own(&step, endpoint, ownership_build(thread, reply, 0), STEP_PLAIN);
                 step_broadcast_own(&step, busmessage_owner_changed(thread, name, none, name),
                                    endpoint);
                 step_push_own(&step, endpoint, busmessage_name_acquired(thread, endpoint, name),
-                              STEP_PLAIN, false);
+                              STEP_PLAIN);
                 STAGE_STOP(HELLO_ANNOUNCED, endpoint->id);
                 names_reveal(&router->names, endpoint);
                 step_end(&step);
@@ -66,16 +68,14 @@ static void ownership_announce(Step *step, Name *name, Endpoint *old, Endpoint *
 
         names_mark(name);
         if (old)
-                step_push_own(step, old, busmessage_name_lost(thread, old, text), STEP_RAISE_EPOCH,
-                              false);
+                step_push_own(step, old, busmessage_name_lost(thread, old, text), STEP_RAISE_EPOCH);
         step_broadcast_own(step,
                            busmessage_owner_changed(thread, text,
                                                     old ? endpoint_name(old) : TEXT(""),
                                                     new ? endpoint_name(new) : TEXT("")),
                            NULL);
         if (new) {
-                step_push_own(step, new, busmessage_name_acquired(thread, new, text), STEP_PLAIN,
-                              false);
+                step_push_own(step, new, busmessage_name_acquired(thread, new, text), STEP_PLAIN);
                 activation_deliver(step, name, new);
         }
         step_bump(step);
@@ -263,8 +263,7 @@ OwnershipResult ownership_request(RouterThread *thread, Endpoint *endpoint, Text
 
                 step_begin(&step, thread);
                 code = ownership_apply_request(&change, &step, flags);
-                step_push_own(&step, endpoint, ownership_build(thread, reply, code), STEP_PLAIN,
-                              true);
+                step_push_own(&step, endpoint, ownership_build(thread, reply, code), STEP_PLAIN);
                 if (code == OWNERSHIP_PRIMARY)
                         names_publish(change.name, endpoint);
                 step_end(&step);
@@ -343,8 +342,7 @@ OwnershipResult ownership_release(RouterThread *thread, Endpoint *endpoint, Text
                 step_begin(&step, thread);
                 if (change.name)
                         code = ownership_apply_release(&change, &step);
-                step_push_own(&step, endpoint, ownership_build(thread, reply, code), STEP_PLAIN,
-                              true);
+                step_push_own(&step, endpoint, ownership_build(thread, reply, code), STEP_PLAIN);
                 step_end(&step);
                 result = OWNERSHIP_OK;
         }

@@ -13,6 +13,7 @@
 /* Builds the reply with a result code; called inside the step. NULL: no reply. */
 typedef struct OwnershipReply {
         Message *(*build)(RouterThread *thread, const void *context, uint32_t code);
+        void (*show)(Step *step, const void *context); /* Hello: the call, to monitors; or NULL */
         const void *context;
 } OwnershipReply;
 
@@ -45,6 +46,14 @@ OwnershipResult ownership_request(RouterThread *thread, Endpoint *endpoint, Text
 /* ReleaseName. */
 OwnershipResult ownership_release(RouterThread *thread, Endpoint *endpoint, Text name,
                                   const OwnershipReply *reply);
+
+/*
+ * The connection becomes a monitor: the reply (NULL: none is wanted; its reference is taken), then
+ * its names go, the unique one first and then in order of acquisition, and with them its rules, but
+ * for those of rules_add_monitoring(), all in one step; then NoReply to those whose calls it owed
+ * an answer. From the end of the step on it sees what its new rules ask for, and nobody reaches it.
+ */
+void ownership_become_monitor(RouterThread *thread, Endpoint *endpoint, Message *reply);
 
 /*
  * The connection is gone: its rules, then its names in reverse order of acquisition, its unique

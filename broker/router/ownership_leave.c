@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of a connection, as far as others learn of it; see ownership.h. */
+/* The end of a connection, or of its names, as far as others learn of it; see ownership.h. */
 #include "broker/base/stage.h"
 #include "broker/router/activation.h"
 #include "broker/router/busmessage.h"
@@ -33,15 +33,15 @@ static void ownership_refresh_heirs(Step *step, List *heirs) LOCK_UNCHECKED
         }
 }
 
-/* All names of a leaving connection, newest first. */
-static void ownership_give_up_all(Step *step, Endpoint *endpoint) LOCK_UNCHECKED
+/* All names of a connection: newest first when it leaves, oldest first when it stays. */
+static void ownership_give_up_all(Step *step, Endpoint *endpoint, bool leaves) LOCK_UNCHECKED
 {
         Names *names = &step->thread->router->names;
         ListNode *node;
         List heirs;
 
         list_init(&heirs);
-        while ((node = list_last(&endpoint->owners))) {
+        while ((node = leaves ? list_last(&endpoint->owners) : list_first(&endpoint->owners))) {
                 NameOwner *mine = CONTAINER_OF(node, NameOwner, owner_node);
                 Name *name = mine->name;
                 Endpoint *next;
@@ -78,10 +78,49 @@ static void ownership_reserve_leaving(RouterThread *thread, const Endpoint *endp
         pool_reserve(&thread->pool, names_set_size(n + OWNERSHIP_SLACK), 2);
 }
 
+/* The unique name's own end. */
+static void ownership_lose_unique(Step *step, Endpoint *endpoint, bool leaves) LOCK_UNCHECKED
+{
+        RouterThread *thread = step->thread;
+        const Text unique = endpoint_name(endpoint);
+
+        /* Who leaves does not read it, but monitors do. */
+        if (!leaves || counter_read(&thread->router->n_capturing) > 0)
+                step_push_own(step, endpoint, busmessage_name_lost(thread, endpoint, unique),
+                              STEP_RAISE_EPOCH);
+        step_broadcast_own(step, busmessage_owner_changed(thread, unique, unique, TEXT("")),
+                           leaves ? endpoint : NULL);
+        names_uncount_place(&thread->router->names);
+}
+
+void ownership_become_monitor(RouterThread *thread, Endpoint *endpoint,
+                              Message *reply) LOCK_UNCHECKED
+{
+        Names *names = &thread->router->names;
+        Step step;
+
+        ownership_reserve_leaving(thread, endpoint);
+        lock_acquire(&names->lock);
+        step_begin(&step, thread);
+        step_push_own(&step, endpoint, reply, STEP_PLAIN);
+        /* Before the NameLost: who found it by its unique name and then sees the epoch that the
+         * NameLost raises, sees this as well and looks again, inside the turn. */
+        rules_begin_capturing(&step);
+        ownership_lose_unique(&step, endpoint, false);
+        names_hide(names, endpoint);
+        ownership_give_up_all(&step, endpoint, false);
+        STAGE_STOP(MONITOR_ANNOUNCED, endpoint->id);
+        rules_begin_monitoring(&step, endpoint);
+        step_end(&step);
+        lock_release(&names->lock);
+        activation_discard(thread);
+        replies_seal(thread, endpoint, ownership_answer_no_reply);
+        replies_forget_calls(thread, endpoint);
+}
+
 void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
 {
         Names *names = &thread->router->names;
-        Text unique = endpoint_name(endpoint);
         Step step;
 
         if (endpoint->id != ENDPOINT_NO_ID) {
@@ -89,17 +128,17 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
                 lock_acquire(&names->lock);
                 step_begin(&step, thread);
                 rules_leave(&step, endpoint);
-                ownership_give_up_all(&step, endpoint);
-                step_broadcast_own(&step,
-                                   busmessage_owner_changed(thread, unique, unique, TEXT("")),
-                                   endpoint);
+                ownership_give_up_all(&step, endpoint, true);
+                if (!endpoint->monitor)
+                        ownership_lose_unique(&step, endpoint, true);
                 names_leave(names, endpoint);
-                names_uncount_place(names);
                 step_end(&step);
                 lock_release(&names->lock);
                 activation_discard(thread);
         }
         STAGE_STOP(LEAVE_ANNOUNCED, endpoint->id);
+        if (endpoint->monitor)
+                return; /* nothing is owed to it or by it */
         replies_seal(thread, endpoint, ownership_answer_no_reply);
         replies_forget_calls(thread, endpoint);
 }

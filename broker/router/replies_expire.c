@@ -50,7 +50,7 @@ void replies_time_out(RouterThread *thread, Owed *owed)
         won = replies_settle(owed);
         STAGE_STOP(REPLY_TIMED_OUT, caller->id);
         if (won && error)
-                step_push_own(&step, caller, error, STEP_PLAIN, true);
+                step_push_own(&step, caller, error, STEP_PLAIN);
         step_end(&step);
         if (!won && error)
                 message_unref(&thread->pool, error, 1);
@@ -107,6 +107,6 @@ void replies_answer(RouterThread *thread, Endpoint *caller, uint32_t serial, Tex
                 return;
         }
         step_begin(&step, thread);
-        step_push_own(&step, caller, error, STEP_PLAIN, true);
+        step_push_own(&step, caller, error, STEP_PLAIN);
         step_end(&step);
 }

@@ -47,7 +47,8 @@ typedef struct RouterHooks {
          * no lock held; wakes the worker if it sleeps. */
         void (*post_duties)(void *context, unsigned home, StackNode *chain);
         /* Has worker `home` call replies_collect() for a callee (with a reference, by its
-         * collect_node): callers add records faster than it answers. */
+         * collect_node): callers add records faster than it answers. Or look whether it is a
+         * monitor that is over its limit (Endpoint.overflown). */
         void (*post_collect)(void *context, Endpoint *callee);
         void *context;
 } RouterHooks;
@@ -90,6 +91,16 @@ static inline const RouterRoot *router_root(const Router *router)
 static inline void router_load_root(RouterThread *thread)
 {
         thread->root = router_root(thread->router);
+}
+
+/* How many places a message is to have at hand for one receiver, and for whoever watches: further
+ * ones come in large pieces. */
+static inline unsigned router_places(const Router *router)
+{
+        enum { WATCHERS_MAX = 7 };
+        const uint64_t n = counter_read(&router->n_capturing);
+
+        return 1 + (n < WATCHERS_MAX ? (unsigned)n : WATCHERS_MAX);
 }
 
 /* The serial of a message of the bus's own; never 0. Any thread. */

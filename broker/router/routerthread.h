@@ -40,6 +40,7 @@ struct RouterThread {
         Endpoint **targets;
         Endpoint **sorted; /* where routerthread_sort_targets() puts them */
         unsigned n_targets;
+        unsigned n_denied_targets; /* in `sorted`: taken out by judge_targets() */
         /* Statistics. */
         Tally n_routed; /* messages routed */
         Tally n_deliveries;

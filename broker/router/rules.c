@@ -61,6 +61,15 @@ static void rules_count_in(Router *router, Endpoint *endpoint)
         tally_raise(&router->peak_rules_per_connection, endpoint->n_rules);
 }
 
+void rules_begin_capturing(Step *step) LOCK_UNCHECKED
+{
+        Router *router = step->thread->router;
+
+        /* What was looked up and not pushed before this is looked up again, and sees it. */
+        if (counter_add(&router->n_capturing, 1) == 1 && !STAGE_MUTANT(NO_EAVESDROP_EPOCH))
+                names_raise_epochs(&router->names);
+}
+
 /* Inside the turn (and the registry lock when `name`, or when it eavesdrops). */
 static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule *rule,
                                 MatchEntry **entry, Name *name) LOCK_UNCHECKED
@@ -84,9 +93,8 @@ static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule 
                 if (matches_entry_watches(*entry) && name->n_watching++ == 0)
                         rules_refresh_owner(step, name);
                 *entry = NULL;
-                if (rule->eavesdrop && counter_add(&router->n_capturing, 1) == 1 &&
-                    !STAGE_MUTANT(NO_EAVESDROP_EPOCH))
-                        names_raise_epochs(&router->names);
+                if (rule->eavesdrop)
+                        rules_begin_capturing(step);
                 step_bump(step);
         }
         rules_count_in(router, endpoint);
@@ -114,7 +122,7 @@ RulesResult rules_add(RouterThread *thread, Endpoint *endpoint, const MatchRule 
                 step_begin(&step, thread);
                 result = rules_insert(&step, endpoint, rule, &entry, name);
                 if (result == RULES_OK)
-                        step_push_own(&step, endpoint, reply, STEP_PLAIN, true);
+                        step_push_own(&step, endpoint, reply, STEP_PLAIN);
                 step_end(&step);
         }
         if (name)
@@ -165,7 +173,7 @@ RulesResult rules_remove(RouterThread *thread, Endpoint *endpoint, const MatchRu
         if (entry) {
                 name = matches_entry_name(entry);
                 rules_take_out(&step, entry);
-                step_push_own(&step, endpoint, reply, STEP_PLAIN, true);
+                step_push_own(&step, endpoint, reply, STEP_PLAIN);
         }
         step_end(&step);
         if (name)
@@ -194,4 +202,80 @@ void rules_leave(Step *step, Endpoint *endpoint)
                 rules_purge(step, entry);
         while ((entry = matches_first_naming(endpoint)))
                 rules_purge(step, entry);
+        if (!list_contains_node(&endpoint->monitor_node))
+                return;
+        list_remove(&endpoint->monitor_node);
+        counter_subtract(&step->thread->router->n_capturing, 1);
+}
+
+/* Inside the turn, and the registry lock when `name`. */
+static RulesResult rules_insert_monitoring(Step *step, MatchEntry **entry, const MatchRule *rule,
+                                           Name *name)
+{
+        Router *router = step->thread->router;
+        const MatchesNamed named = {.name = name};
+
+        if (matches_add(&router->matches, &step->thread->pool, *entry, rule, &named) < 0)
+                return RULES_NO_MEMORY;
+        if (name)
+                name->n_rules++;
+        rules_count_in(router, matches_entry_endpoint(*entry));
+        *entry = NULL;
+        return RULES_OK;
+}
+
+RulesResult rules_add_monitoring(RouterThread *thread, Endpoint *endpoint,
+                                 const MatchRule *rule) LOCK_UNCHECKED
+{
+        Names *names = &thread->router->names;
+        MatchEntry *entry = matches_new_monitor_entry(rule, endpoint);
+        RulesResult result = RULES_NO_MEMORY;
+        Name *name = NULL;
+        Step step;
+
+        if (!entry)
+                return RULES_NO_MEMORY;
+        lock_acquire(&names->lock);
+        if (rules_names_well_known(rule))
+                name = names_make(names, &thread->pool, rule->sender);
+        if (name || !rules_names_well_known(rule)) {
+                step_begin(&step, thread);
+                result = rules_insert_monitoring(&step, &entry, rule, name);
+                step_end(&step);
+        }
+        if (name)
+                names_drop_if_unused(names, name);
+        lock_release(&names->lock);
+        if (entry)
+                matches_free_entry(entry);
+        matches_grow(&thread->router->matches, &thread->router->turn);
+        names_grow(names);
+        return result;
+}
+
+void rules_forget_monitoring(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
+{
+        Names *names = &thread->router->names;
+        MatchEntry *entry;
+        Step step;
+
+        lock_acquire(&names->lock);
+        step_begin(&step, thread);
+        while ((entry = matches_last_entry(endpoint)) && matches_entry_monitors(entry))
+                rules_purge(&step, entry);
+        step_end(&step);
+        lock_release(&names->lock);
+}
+
+void rules_begin_monitoring(Step *step, Endpoint *endpoint)
+{
+        MatchEntry *entry;
+
+        while ((entry = matches_first_entry(endpoint)) && !matches_entry_monitors(entry))
+                rules_purge(step, entry);
+        while ((entry = matches_first_naming(endpoint)))
+                rules_purge(step, entry);
+        endpoint->monitor = true;
+        list_push_back(&step->thread->router->matches.monitors, &endpoint->monitor_node);
+        step_bump(step);
 }

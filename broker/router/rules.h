@@ -31,8 +31,23 @@ RulesResult rules_remove(RouterThread *thread, Endpoint *endpoint, const MatchRu
 void rules_read_counts(RouterThread *thread, const Endpoint *endpoint, unsigned *ret_n,
                        unsigned *ret_peak);
 unsigned rules_count(RouterThread *thread, const Endpoint *endpoint);
+/*
+ * Home worker of an endpoint that is going to be a monitor: one more of its rules, which holds from
+ * rules_begin_monitoring() on. RULES_OK or RULES_NO_MEMORY; rules_forget_monitoring() takes back
+ * what was added.
+ */
+RulesResult rules_add_monitoring(RouterThread *thread, Endpoint *endpoint, const MatchRule *rule);
+void rules_forget_monitoring(RouterThread *thread, Endpoint *endpoint);
 
-/* Registry lock and turn are held: all rules of a leaving endpoint, and all that name it. */
+/* Registry lock and turn are held: all rules of a leaving endpoint, and all that name it; a monitor
+ * sees nothing from now on. */
 void rules_leave(Step *step, Endpoint *endpoint);
+
+/* Registry lock and turn are held: everybody's messages take the turn from now on. */
+void rules_begin_capturing(Step *step);
+
+/* Registry lock and turn are held: the endpoint's rules go but for those of the monitor that it now
+ * is, as well as all that name it. */
+void rules_begin_monitoring(Step *step, Endpoint *endpoint);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "broker/base/stage.h"
 #include "broker/base/trace.h"
+#include "broker/router/capture.h"
 #include "broker/router/judge.h"
 #include "broker/router/replies.h"
 #include "broker/router/step.h"
@@ -49,9 +50,11 @@ static bool send_find_route(Router *router, Text destination, Route *route)
         if (route->by_name)
                 return send_find_owner(&router->names, destination, route);
         route->to = names_find_unique(&router->names, destination);
-        if (route->to)
-                route->epoch = mailbox_epoch(&route->to->mailbox);
-        return route->to != NULL;
+        if (!route->to)
+                return false;
+        STAGE_STOP(NAME_LOADED, route->to->id);
+        route->epoch = mailbox_epoch(&route->to->mailbox);
+        return true;
 }
 
 static bool send_expects_reply(const Header *header)
@@ -140,30 +143,38 @@ static SendResult send_expect_reply(RouterThread *thread, Endpoint *sender, Endp
         return SEND_CALLEE_GONE;
 }
 
-/* While anybody eavesdrops, all pushes of a message happen inside the turn, eavesdroppers first. */
+/*
+ * While anybody watches, all pushes of a message happen inside the turn: to monitors, to the
+ * recipient, to eavesdroppers. Epochs are raised inside the turn only: one that has not passed at
+ * the beginning does not pass later.
+ */
 static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, const Route *route,
                                       Message *message, const Incoming *incoming)
 {
+        const Matches *matches = &thread->router->matches;
         MatchQuery query;
         MailboxPush push;
         Step step;
 
         TRACE_WINDOW(TRACE_EXEMPT);
         step_begin(&step, thread);
-        if (route->by_name && mailbox_epoch(&route->to->mailbox) != route->epoch) {
+        if ((route->to->monitor && !STAGE_MUTANT(REACH_MONITOR)) ||
+            mailbox_epoch(&route->to->mailbox) != route->epoch) {
                 step_end(&step);
                 return MAILBOX_EPOCH_PASSED;
         }
         matches_query(&query, &incoming->header, incoming_body(incoming), sender, route->to);
         matches_begin(thread);
         matches_exclude(thread, route->to);
-        matches_find_eavesdroppers(&thread->router->matches, &query, thread);
+        matches_find_eavesdroppers(matches, &query, thread);
         judge_targets(thread, sender, &incoming->header, JUDGE_LOCKED);
-        step_push_targets(&step, message);
+        capture_show(&step, message, &query, 1, thread->n_targets > 0);
+        capture_denied(&step, &query);
         STAGE_STOP(SEND_CAPTURED, sender->id);
-        /* Epochs are raised inside the turn only: this one cannot pass now. */
-        push = step_deliver(thread, route->to, message, route->by_name ? &route->epoch : NULL,
-                            STEP_PLAIN);
+        push = step_deliver(thread, route->to, message, NULL, STEP_PLAIN);
+        step_push_targets(&step, message, &query, STEP_CAPTURED);
+        if (message->captured && !step_is_pushed(push))
+                message_drop_receivers(message, 1);
         step_end(&step);
         return push;
 }
@@ -223,7 +234,8 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
                         return result;
         }
         if (!*message)
-                *message = message_new_relay(&thread->pool, incoming, endpoint_name(sender), 1,
+                *message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
+                                             router_places(thread->router),
                                              send_must_own(thread, route.to, incoming));
         if (!*message) /* unless the callee has left meanwhile and answered */
                 return !owed || replies_settle(owed) ? SEND_NO_MEMORY : SEND_OK;
@@ -256,28 +268,11 @@ SendResult send_unicast(RouterThread *thread, Endpoint *sender, Incoming *incomi
         do
                 result = send_attempt(thread, sender, incoming, &message, &answered, &again);
         while (again);
-        if (message && result != SEND_OK)
+        if (message && result != SEND_OK && !message->captured) /* else monitors have them */
                 message_give_back_fds(message, incoming);
         if (message)
                 message_unref(&thread->pool, message, 1);
         return result;
-}
-
-bool send_refuse_without_owner(RouterThread *thread, Endpoint *sender, const Incoming *incoming,
-                               void (*refuse)(RouterThread *thread, Endpoint *sender,
-                                              const Incoming *incoming)) LOCK_UNCHECKED
-{
-        Names *names = &thread->router->names;
-        bool nobody;
-
-        TRACE_WINDOW(TRACE_EXEMPT);
-        STAGE_STOP(SEND_NOBODY, sender->id);
-        lock_acquire(&names->lock);
-        nobody = !names_get_owner(names, incoming->header.destination);
-        if (nobody)
-                refuse(thread, sender, incoming);
-        lock_release(&names->lock);
-        return nobody;
 }
 
 SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *incoming)
@@ -293,10 +288,11 @@ SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *inco
         judge_targets(thread, sender, &incoming->header, JUDGE_NO_LOCK);
         /* Nobody: only if nothing changed during the look-up. Otherwise somebody who replaces one
          * rule by another that overlaps it could be missed between the two. */
-        if (thread->n_targets == 0 && turn_version(&router->turn) == version)
+        if (thread->n_targets == 0 && turn_version(&router->turn) == version &&
+            counter_read(&router->n_capturing) == 0)
                 return SEND_OK;
         message = message_new_relay(&thread->pool, incoming, endpoint_name(sender),
-                                    thread->n_targets, true);
+                                    thread->n_targets + router_places(router), true);
         if (!message)
                 return SEND_NO_MEMORY;
         STAGE_STOP(BROADCAST_FOUND, sender->id);
@@ -305,29 +301,10 @@ SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *inco
                 matches_find(&router->matches, &query, thread);
                 judge_targets(thread, sender, &incoming->header, JUDGE_LOCKED);
         }
-        step_push_targets(&step, message);
+        capture_show(&step, message, &query, thread->n_targets, false);
+        capture_denied(&step, &query);
+        step_push_targets(&step, message, &query, STEP_PLAIN);
         step_end(&step);
         message_unref(&thread->pool, message, 1);
         return SEND_OK;
-}
-
-void send_capture(RouterThread *thread, Endpoint *sender, Incoming *incoming)
-{
-        MatchQuery query;
-        Message *message;
-        Step step;
-
-        if (LIKELY(counter_read(&thread->router->n_capturing) == 0))
-                return;
-        message = message_new_relay(&thread->pool, incoming, endpoint_name(sender), 1, true);
-        if (!message)
-                return;
-        matches_query(&query, &incoming->header, incoming_body(incoming), sender, NULL);
-        step_begin(&step, thread);
-        matches_begin(thread);
-        matches_find_eavesdroppers(&thread->router->matches, &query, thread);
-        judge_targets(thread, sender, &incoming->header, JUDGE_LOCKED);
-        step_push_targets(&step, message);
-        step_end(&step);
-        message_unref(&thread->pool, message, 1);
 }

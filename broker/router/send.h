@@ -7,7 +7,7 @@
  * inside a read-side section. No lock on the unicast path.
  */
 
-#include "broker/router/router.h"
+#include "broker/router/step.h"
 
 typedef enum SendResult {
         SEND_OK,
@@ -27,18 +27,40 @@ typedef enum SendResult {
 SendResult send_unicast(RouterThread *thread, Endpoint *sender, Incoming *incoming);
 
 /*
- * After SEND_NO_OWNER: under the registry lock, looks again. Still nobody: calls `refuse`, which
- * pushes the error while the lock is held, so that nobody sees a name come up and then a refusal.
- * Otherwise it returns false: try send_unicast() again.
+ * After anything else: the message is shown to monitors, directly before the error, which is
+ * pushed to the sender. Takes the error's reference; NULL: there is none. Not after SEND_NO_OWNER
+ * and SEND_NO_MEMORY.
  */
-bool send_refuse_without_owner(RouterThread *thread, Endpoint *sender, const Incoming *incoming,
-                               void (*refuse)(RouterThread *thread, Endpoint *sender,
-                                              const Incoming *incoming));
+void send_refuse(RouterThread *thread, Endpoint *sender, Incoming *incoming, Message *error);
+
+/*
+ * After SEND_NO_OWNER: under the registry lock, looks again. Still nobody: calls `refuse`, which
+ * makes the error (NULL: there is none), and pushes that as send_refuse() does while the lock is
+ * held, so that nobody sees a name come up and then a refusal. Otherwise it returns false: try
+ * send_unicast() again.
+ */
+bool send_refuse_without_owner(RouterThread *thread, Endpoint *sender, Incoming *incoming,
+                               Message *(*refuse)(RouterThread *thread, Endpoint *sender,
+                                                  const Incoming *incoming));
 
 /* A signal without destination: to all whose rules match. SEND_OK or SEND_NO_MEMORY. */
 SendResult send_broadcast(RouterThread *thread, Endpoint *sender, Incoming *incoming);
 
-/* A message to the bus itself is shown to eavesdroppers before the bus acts on it. */
-void send_capture(RouterThread *thread, Endpoint *sender, Incoming *incoming);
+/* One of the bus's own messages to an endpoint: shown to monitors, dropped if the endpoint is over
+ * its limit. Takes the reference. Any worker; the registry lock may be held. */
+void send_own(RouterThread *thread, Endpoint *to, Message *message);
+
+/* Inside a step: shows a message to monitors. For Hello, which is shown once its sender has a name;
+ * small. */
+void send_show(Step *step, Endpoint *sender, Incoming *incoming);
+
+/*
+ * A message to the bus itself: shown to monitors before the bus acts on it (or closes its sender,
+ * before Hello), and offered to eavesdroppers after that if it did (`overheard`). What
+ * send_capture() returns is for send_end_capture(): NULL, or the message.
+ */
+Message *send_capture(RouterThread *thread, Endpoint *sender, Incoming *incoming);
+void send_end_capture(RouterThread *thread, Endpoint *sender, Incoming *incoming, Message *message,
+                      bool overheard);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "broker/base/stage.h"
 #include "broker/base/trace.h"
+#include "broker/router/capture.h"
 #include "broker/router/judge.h"
 
 bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits)
@@ -27,6 +28,7 @@ MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
                         mailbox_raise_epoch(&to->mailbox);
                 return MAILBOX_NO_MEMORY;
         }
+        delivery->captured = how == STEP_CAPTURED;
         endpoint_enqueue(to, charge, message->n_fds);
         if (epoch && !STAGE_MUTANT(NO_EPOCH))
                 push = mailbox_push_in_epoch(&to->mailbox, &delivery->node, *epoch);
@@ -64,8 +66,7 @@ void step_begin(Step *step, RouterThread *thread) LOCK_UNCHECKED
                 turn_take(&thread->router->turn);
 }
 
-/* Makes the message wait for the step's commit word. */
-static void step_adopt(Step *step, Message *message)
+void step_adopt(Step *step, Message *message)
 {
         if (message->step)
                 return;
@@ -95,11 +96,30 @@ void step_parse_own(const Message *message, Header *ret_header, const uint8_t **
         *ret_body = message->bytes + frame.header_size;
 }
 
-unsigned step_push_targets(Step *step, Message *message)
+/* Whether a message goes to one that it is not addressed to; monitors see why not. */
+static bool step_may_push(Step *step, const Endpoint *to, const Message *message,
+                          const MatchQuery *query)
+{
+        if (message->n_fds > 0 && !to->passes_fds) {
+                capture_error(step, query, "NotSupported",
+                              "broadcast cannot be delivered to %s because it does not support "
+                              "receiving Unix fds",
+                              to->unique_name);
+                return false;
+        }
+        if (step_is_full(to, &step->thread->root->limits)) {
+                tally_add(&step->thread->n_dropped, 1);
+                capture_error(step, query, "LimitsExceeded",
+                              "The destination \"%s\" has a full message queue", to->unique_name);
+                return false;
+        }
+        return true;
+}
+
+unsigned step_push_targets(Step *step, Message *message, const MatchQuery *query, StepPush how)
 {
         RouterThread *thread = step->thread;
-        const RouterLimits *limits = &thread->root->limits;
-        unsigned n = 0;
+        unsigned n = 0, n_not;
 
         if (thread->n_targets == 0)
                 return 0;
@@ -114,41 +134,22 @@ unsigned step_push_targets(Step *step, Message *message)
         for (unsigned i = 0; i < thread->n_targets; i++) {
                 Endpoint *to = thread->targets[i];
 
-                if (message->n_fds > 0 && !to->passes_fds)
+                if (!step_may_push(step, to, message, query))
                         continue;
-                if (step_is_full(to, limits)) {
-                        tally_add(&thread->n_dropped, 1);
-                        continue;
-                }
-                if (step_is_pushed(step_deliver(thread, to, message, NULL, STEP_PLAIN)))
+                if (step_is_pushed(step_deliver(thread, to, message, NULL, how)))
                         n++;
                 STAGE_STOP(STEP_PUSHED, to->id);
         }
-        if (n < thread->n_targets)
-                message_give_back_refs(message, thread->n_targets - n);
+        n_not = thread->n_targets - n;
+        if (n_not > 0) {
+                if (message->captured && how != STEP_CAPTURED)
+                        message_drop_receivers(message, n_not);
+                message_give_back_refs(message, n_not);
+        }
         return n;
 }
 
-/* Copies to eavesdroppers come first, as monitors'. */
-static void step_capture_own(Step *step, const Endpoint *to, Message *message)
-{
-        RouterThread *thread = step->thread;
-        MatchQuery query;
-        Header header;
-        const uint8_t *body;
-
-        if (counter_read(&thread->router->n_capturing) == 0)
-                return;
-        step_parse_own(message, &header, &body);
-        matches_query(&query, &header, body, NULL, to);
-        matches_begin(thread);
-        matches_exclude(thread, to);
-        matches_find_eavesdroppers(&thread->router->matches, &query, thread);
-        judge_targets(thread, NULL, &header, JUDGE_LOCKED);
-        step_push_targets(step, message);
-}
-
-void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how, bool captured)
+void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how)
 {
         RouterThread *thread = step->thread;
 
@@ -157,16 +158,19 @@ void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how, boo
                         mailbox_raise_epoch(&to->mailbox);
                 return;
         }
-        if (captured)
-                step_capture_own(step, to, message);
-        /* An epoch must be raised even if the loser does not get to read the NameLost. */
-        if (!judge_from_bus(thread, to, message)) {
-                if (how == STEP_RAISE_EPOCH)
-                        mailbox_raise_epoch(&to->mailbox);
-        } else if (how == STEP_RAISE_EPOCH || !step_is_full(to, &thread->root->limits)) {
-                step_push(step, to, message, how);
-        } else {
-                tally_add(&thread->n_dropped, 1);
+        if (!to->monitor) {
+                capture_own(step, message, to);
+                /* An epoch must be raised even if the loser does not get to read the NameLost. */
+                if (!judge_from_bus(thread, to, message)) {
+                        capture_own_refused(step, message, to, "AccessDenied");
+                        if (how == STEP_RAISE_EPOCH)
+                                mailbox_raise_epoch(&to->mailbox);
+                } else if (how == STEP_RAISE_EPOCH || !step_is_full(to, &thread->root->limits)) {
+                        step_push(step, to, message, how);
+                } else {
+                        tally_add(&thread->n_dropped, 1);
+                        capture_own_refused(step, message, to, "LimitsExceeded");
+                }
         }
         message_unref(&thread->pool, message, 1);
 }
@@ -180,6 +184,7 @@ void step_broadcast_own(Step *step, Message *message, const Endpoint *except)
 
         if (!message)
                 return;
+        capture_own(step, message, NULL);
         step_parse_own(message, &header, &body);
         matches_query(&query, &header, body, NULL, NULL);
         matches_find(&thread->router->matches, &query, thread);
@@ -187,7 +192,8 @@ void step_broadcast_own(Step *step, Message *message, const Endpoint *except)
                 if (thread->targets[i] == except)
                         thread->targets[i] = thread->targets[--thread->n_targets];
         judge_targets(thread, NULL, &header, JUDGE_LOCKED);
-        step_push_targets(step, message);
+        capture_denied(step, &query);
+        step_push_targets(step, message, &query, STEP_PLAIN);
         message_unref(&thread->pool, message, 1);
 }
 

@@ -15,7 +15,11 @@ typedef struct Step {
         bool bumped;    /* the index or an ownership changed */
 } Step;
 
-typedef enum StepPush { STEP_PLAIN, STEP_RAISE_EPOCH } StepPush;
+typedef enum StepPush {
+        STEP_PLAIN,
+        STEP_RAISE_EPOCH,
+        STEP_CAPTURED, /* to a monitor, or to an eavesdropper that was not meant */
+} StepPush;
 
 /* Takes the turn. The registry lock, if needed, was taken before. */
 void step_begin(Step *step, RouterThread *thread);
@@ -27,16 +31,21 @@ void step_begin(Step *step, RouterThread *thread);
  */
 void step_push(Step *step, Endpoint *to, Message *message, StepPush how);
 
-/* The bus's own message to one endpoint: dropped if that is over its limit; offered to
- * eavesdroppers when `captured`. Takes the caller's reference; NULL is ignored. */
-void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how, bool captured);
+/* The bus's own message to one endpoint: shown to monitors, dropped if the endpoint is over its
+ * limit. Nothing if it has become a monitor meanwhile: nobody sends to it any more. Takes the
+ * caller's reference; NULL is ignored. */
+void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how);
 
-/* The bus's own broadcast, to whoever matches except `except` (may be NULL). Takes the reference.
- */
+/* The bus's own broadcast, to monitors and to whoever matches except `except` (may be NULL). Takes
+ * the reference. */
 void step_broadcast_own(Step *step, Message *message, const Endpoint *except);
 
-/* Pushes to all of thread->targets that can and may take it; returns how many did. */
-unsigned step_push_targets(Step *step, Message *message);
+/* Pushes to all of thread->targets that can and may take it, STEP_PLAIN or STEP_CAPTURED; returns
+ * how many did. Monitors are told why it did not go to the others. `query` is the message's. */
+unsigned step_push_targets(Step *step, Message *message, const MatchQuery *query, StepPush how);
+
+/* Makes the message wait for the step's commit word. step_push() does it. */
+void step_adopt(Step *step, Message *message);
 
 /* The index or an ownership changes in this step: the version is raised at its end, after
  * everything is published, or a look-up half way would look current. */

@@ -107,6 +107,8 @@ void worker_drain_inbox(Worker *worker)
                 next = node->next;
                 switch_set(&callee->may_post_collect); /* before: what comes later asks again */
                 replies_collect(&worker->shard.thread, callee);
+                if (UNLIKELY(switch_is_on(&callee->overflown)))
+                        peer_close_overflown(peer_of(callee));
                 endpoint_unref(callee, &worker->shard.thread.pool);
         }
         for (node = stack_reverse(stack_take(&worker->resumes)); node; node = next) {

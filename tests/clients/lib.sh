@@ -75,6 +75,21 @@ await() {
         return 1
 }
 
+# await_capture FILE TEXT COUNT WHAT: until $scratch/FILE is a pcap file in which that many
+# whole D-Bus messages contain the text.
+await_capture() {
+        local file=$scratch/$1 text=$2 count=$3 what=$4 tries
+        for ((tries = 0; tries < 600; tries++)); do
+                if [ "$(/usr/bin/python3 "$here/pcap.py" "$file" "$text")" -ge "$count" ]; then
+                        echo "ok: $what"
+                        return 0
+                fi
+                sleep 0.1
+        done
+        fail "$what: not $count messages with \"$text\" in $file"
+        return 1
+}
+
 # start_service: the object that the tools are tried on (see service.py).
 service=t.ringbus.Service
 object=/t/ringbus/Object

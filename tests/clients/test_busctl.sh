@@ -36,4 +36,23 @@ expect 'b true' 'ask for a name' \
 expect "PID=" 'status of the service' "${run[@]}" --augment-creds=no status "$service"
 expect "PID=" 'status of the bus' "${run[@]}" --augment-creds=no status
 expect '' 'emit a signal' "${run[@]}" emit "$object" "$interface" Noted su text 1
+
+start monitor "${run[@]}" monitor
+await monitor 'Monitoring bus message stream' 'monitor starts'
+expect 's "watched"' 'call a method' \
+        "${run[@]}" call "$service" "$object" "$interface" Echo s watched
+refuse 'not provided' 'call nobody once more' "${run[@]}" call t.ringbus.Nobody / t.I M
+await monitor 'STRING "watched"' 'monitor sees the request and the answer' 2
+await monitor 'Destination=t.ringbus.Nobody' 'monitor sees what is refused'
+await monitor 'ErrorName=org.freedesktop.DBus.Error.ServiceUnknown' 'monitor sees the refusal'
+start few "${run[@]}" monitor --match="type='method_call',interface='$interface'" "$service"
+await few 'Monitoring bus message stream' 'monitor of one service starts'
+start capture stdbuf --output=0 "${run[@]}" capture
+await_capture capture NameLost 1 'capture starts'
+expect 's "again"' 'call a method again' \
+        "${run[@]}" call "$service" "$object" "$interface" Echo s again
+await few 'STRING "again"' 'monitor of one service sees the request'
+await_capture capture again 2 'capture has the request and the answer'
+[ "$(grep -c 'STRING "again"' "$scratch/few")" -eq 1 ] ||
+        fail 'monitor sees what it did not ask for'
 done_testing

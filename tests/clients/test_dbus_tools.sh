@@ -38,4 +38,27 @@ await calls 'NameAcquired' 'a second dbus-monitor starts'
 expect 'string "overheard"' 'call again' \
         "${run[@]}" --dest="$service" "$object" "$interface.Echo" string:overheard
 await calls 'string "overheard"' 'dbus-monitor sees the call of others'
+
+# Everything: requests, answers, what is refused, what the bus says, those who come and go.
+start all dbus-monitor --session
+await all 'member=NameLost' 'a third dbus-monitor starts'
+expect 'string "answered"' 'call once more' \
+        "${run[@]}" --dest="$service" "$object" "$interface.Echo" string:answered
+refuse 'Error org.freedesktop.DBus.Error.ServiceUnknown' 'call nobody once more' \
+        "${run[@]}" --dest=t.ringbus.Nobody / t.I.M
+await all 'string "answered"' 'dbus-monitor sees the request and the answer' 2
+await all '^method call .* destination=t.ringbus.Nobody ' 'dbus-monitor sees what is refused'
+await all '^error .* error_name=org.freedesktop.DBus.Error.ServiceUnknown' \
+        'dbus-monitor sees the refusal'
+await all 'member=Hello' 'dbus-monitor sees everybody come' 2
+await all 'member=NameOwnerChanged' 'dbus-monitor sees everybody go' 4
+expect 'string ":1.' 'monitors are not listed' "${run[@]}" --dest=org.freedesktop.DBus / \
+        org.freedesktop.DBus.ListNames
+grep -q 'AddMatch' "$scratch/all" && fail 'dbus-monitor fell back to match rules'
+
+start pcap dbus-monitor --session --pcap
+await pcap 'NameLost' 'dbus-monitor --pcap starts'
+expect 'string "captured"' 'call for the capture' \
+        "${run[@]}" --dest="$service" "$object" "$interface.Echo" string:captured
+await_capture pcap captured 2 'dbus-monitor --pcap has the request and the answer'
 done_testing

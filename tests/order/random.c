@@ -275,11 +275,12 @@ static void print_summary(const RandomTotals *totals)
                 n += totals->n_received[i];
         }
         printf("deliveries checked: %llu, of them in one order: %llu broadcasts\n"
+               "seen by monitors: %llu\n"
                "name hand-overs: %llu\n"
                "connections: %llu to the end, %llu left in order, %llu ended abruptly, "
                "%llu lost, %llu stuck\n",
                (unsigned long long)n, (unsigned long long)totals->n_positions,
-               (unsigned long long)totals->n_changes,
+               (unsigned long long)totals->n_seen, (unsigned long long)totals->n_changes,
                (unsigned long long)totals->n_ends[RANDOM_END_FINISHED],
                (unsigned long long)totals->n_ends[RANDOM_END_ORDERLY],
                (unsigned long long)totals->n_ends[RANDOM_END_ABRUPT],

@@ -3,10 +3,11 @@
 #   random --daemon=BIN --seconds=3600 --workers=2,4 --io=uring     the long run, with progress
 ringbus_library(ringbus_order_random
   SOURCES random_body.c random_check.c random_check_answers.c random_check_ends.c
-          random_check_losses.c random_check_names.c random_check_order.c random_check_queries.c
+          random_check_losses.c random_check_monitor.c random_check_names.c random_check_order.c
+          random_check_queries.c
           random_check_rules.c random_client.c random_client_act.c random_client_read.c
           random_client_send.c random_connection.c random_history.c random_history_place.c
-          random_log.c random_plan.c random_process.c random_round.c random_rules.c
+          random_log.c random_monitor.c random_plan.c random_process.c random_round.c random_rules.c
   DEPENDS ringbus_test_support)
 
 add_executable(random random.c)
@@ -35,4 +36,5 @@ function(ringbus_random_checker_test name)
 endfunction()
 
 ringbus_random_checker_test(random_checker)
+ringbus_random_checker_test(random_checker_monitor)
 ringbus_random_checker_test(random_checker_names)

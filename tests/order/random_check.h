@@ -8,9 +8,13 @@
  */
 
 #include "tests/order/random_history.h"
+#include "tests/order/random_monitor.h"
 
 /* All of them, over a history that random_history_init() has read. */
 void random_check(RandomHistory *history);
+
+/* j: what the round's monitor saw, `n` messages; not part of random_check(). */
+void random_check_monitor(RandomHistory *history, const RandomSeen *log, size_t n);
 
 /* a, b: each sender's messages in order, causes before effects; nothing damaged. k: the fds. */
 void random_check_order(RandomHistory *history);

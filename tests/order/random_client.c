@@ -85,6 +85,8 @@ static void join(RandomClient *client, int64_t now_us)
                                       RANDOM_PROGRESS_NONE
                     : phase == RANDOM_PHASE_OBSERVE)
                 return;
+        if (random_shared_get(&client->shared->monitor) == RANDOM_PROGRESS_NONE)
+                return;
         if (now_us < client->thinking_until_us)
                 return;
         r = random_connection_open(&client->connection, client->address);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tests/order/random_check.h"
+#include "tests/order/random_monitor.h"
 #include "tests/order/random_process.h"
 
 enum {
@@ -24,7 +25,7 @@ enum {
         ROUND_PATIENCE_US = 120000000, /* for all answers to come; only a failing bus needs it */
         ROUND_LINE_US = 10000000,      /* between lines of progress, unless on a terminal */
         ROUND_LINE_TERMINAL_US = 1000000,
-        ROUND_PROCESSES_MAX = 64,
+        ROUND_PROCESSES_MAX = 65, /* with the monitor */
 };
 
 typedef struct Round {
@@ -82,6 +83,33 @@ static int start_processes(Round *round, const char *address)
                 }
                 round->pids[round->n_pids++] = pid;
         }
+        return 0;
+}
+
+/* The monitor, if this round has one: a further process, which begins before the clients. */
+static int start_monitor(Round *round, const char *address)
+{
+        const RandomJob job = {.options = round->options,
+                               .shared = round->shared,
+                               .address = address,
+                               .directory = round->directory,
+                               .round = round->number};
+        pid_t pid;
+
+        if (!random_monitor_is_in(round->number)) {
+                random_shared_set(&round->shared->monitor, RANDOM_PROGRESS_READY);
+                return 0;
+        }
+        pid = fork();
+        if (pid < 0) {
+                perror("random: fork");
+                return -1;
+        }
+        if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                _exit(random_monitor_run(&job) < 0 ? 1 : 0);
+        }
+        round->pids[round->n_pids++] = pid;
         return 0;
 }
 
@@ -169,14 +197,12 @@ static void end_processes(Round *round, bool well)
         }
 }
 
-static int map_log(const Round *round, unsigned client, RandomLogBytes *ret_bytes)
+static int map_log(const char *path, RandomLogBytes *ret_bytes)
 {
-        char path[300];
         struct stat info;
         void *data;
         int fd;
 
-        random_log_path(path, sizeof(path), round->directory, client);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &info) < 0) {
                 fprintf(stderr, "random: %s: %s\n", path, strerror(errno));
@@ -202,19 +228,39 @@ static void add_up(RandomTotals *totals, const RandomHistory *history)
         totals->n_positions += history->n_positions;
 }
 
-static int check_logs(Round *round)
+static int check_monitor(const Round *round, RandomHistory *history)
+{
+        RandomLogBytes log;
+        char path[300];
+
+        random_monitor_path(path, sizeof(path), round->directory);
+        if (map_log(path, &log) < 0)
+                return -1;
+        random_check_monitor(history, (const RandomSeen *)(const void *)log.data,
+                             log.size / sizeof(RandomSeen));
+        round->totals->n_seen += log.size / sizeof(RandomSeen);
+        if (log.data)
+                munmap((void *)(uintptr_t)log.data, log.size);
+        return 0;
+}
+
+static int check_logs(Round *round, bool well)
 {
         unsigned n = round->options->n_clients + RANDOM_OBSERVERS;
         RandomLogBytes logs[RANDOM_CLIENTS_MAX];
         RandomHistory history;
+        char path[300];
 
         for (unsigned i = 0; i < n; i++) {
-                if (map_log(round, i, &logs[i]) < 0)
+                random_log_path(path, sizeof(path), round->directory, i);
+                if (map_log(path, &logs[i]) < 0)
                         return -1;
         }
         random_history_init(&history, logs, round->options->n_clients, &round->totals->report);
         history.lenient = round->options->lenient;
         random_check(&history);
+        if (well && random_monitor_is_in(round->number) && check_monitor(round, &history) < 0)
+                return -1;
         add_up(round->totals, &history);
         random_history_deinit(&history);
         for (unsigned i = 0; i < n; i++) {
@@ -232,6 +278,8 @@ static void remove_logs(const Round *round)
                 random_log_path(path, sizeof(path), round->directory, i);
                 unlink(path);
         }
+        random_monitor_path(path, sizeof(path), round->directory);
+        unlink(path);
         rmdir(round->directory);
 }
 
@@ -249,9 +297,10 @@ int random_round_run(const RandomOptions *options, const char *address, unsigned
                 fprintf(stderr, "random: %s: %s\n", round.directory, strerror(errno));
                 return -1;
         }
-        well = start_processes(&round, address) == 0 && run_phases(&round, seconds) == 0;
+        well = start_monitor(&round, address) == 0 && start_processes(&round, address) == 0 &&
+               run_phases(&round, seconds) == 0;
         end_processes(&round, well);
-        if (check_logs(&round) < 0)
+        if (check_logs(&round, well) < 0)
                 well = false;
         munmap(round.shared, sizeof(*round.shared));
         if (well && !round.failed && totals->report.n_total == before && !options->keep_logs)

@@ -17,6 +17,7 @@ typedef struct RandomTotals {
         uint64_t n_received[5];
         uint64_t n_changes;
         uint64_t n_positions;
+        uint64_t n_seen;    /* by monitors */
         uint64_t n_ends[5]; /* by RandomEnd */
         int64_t started_us;
         int64_t next_line_us;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "tests/order/random_history.h"
+#include "tests/order/random_monitor.h"
 #include "tests/order/random_rules.h"
 #include "tests/support/rawmessage.h"
 
@@ -30,6 +31,8 @@ typedef struct Story {
         RandomRecord sent[STORY_LOGS][STORY_SERIALS_MAX]; /* by serial */
         uint32_t serials[STORY_LOGS];                     /* the last one */
         bool ended[STORY_LOGS];
+        RandomSeen seen[STORY_SERIALS_MAX]; /* by a monitor */
+        size_t n_seen;                      /* 0: there was none */
 } Story;
 
 uint32_t story_unique(unsigned client);
@@ -51,6 +54,9 @@ void story_read(Story *story, unsigned client, unsigned from, uint32_t serial);
 void story_read_knowing(Story *story, unsigned client, unsigned from, uint32_t serial,
                         RandomKnown known);
 void story_observe(Story *story, unsigned from, uint32_t serial); /* both observers read it */
+
+/* A monitor sees a message of a client's. */
+void story_see(Story *story, unsigned from, uint32_t serial);
 
 /* From the driver. Owners are numbers of clients, or -1. */
 void story_read_reply(Story *story, unsigned client, uint32_t call, uint32_t value);

@@ -171,6 +171,21 @@ static void bus_print_log(const Bus *bus)
         fclose(file);
 }
 
+bool bus_log_contains(const Bus *bus, const char *text)
+{
+        char path[160], line[1024];
+        bool found = false;
+        FILE *file;
+
+        snprintf(path, sizeof(path), "%s/log", bus->directory);
+        file = fopen(path, "re");
+        while (file && fgets(line, sizeof(line), file))
+                found |= strstr(line, text) != NULL;
+        if (file)
+                fclose(file);
+        return found;
+}
+
 /* Removes the directory. Returns how many sockets the daemon had left in it. */
 static int bus_remove_directory(const Bus *bus)
 {

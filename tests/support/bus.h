@@ -48,6 +48,9 @@ int bus_stop(Bus *bus);
 /* Replaces the configuration's further elements; takes effect with ReloadConfig or SIGHUP. */
 int bus_write_config(Bus *bus, const char *config);
 
+/* Whether a line of the daemon's log contains `text`. */
+bool bus_log_contains(const Bus *bus, const char *text);
+
 /* Resident memory of the daemon in KiB, or -1. */
 long bus_resident_kib(const Bus *bus);
 

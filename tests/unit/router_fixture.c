@@ -212,9 +212,12 @@ static void actor_retired(Retired *retired)
 }
 
 /* Accounts for a delivery that is sent, or dropped. */
-static void actor_finish(Actor *actor, Message *message)
+static void actor_finish(Actor *actor, const Delivery *delivery)
 {
+        Message *message = delivery->message;
+
         endpoint_dequeue_sent(&actor->endpoint, 1, message_charge(message), message->n_fds);
+        message_end_delivery(delivery);
         message_unref(&actor->thread->pool, message, 1);
 }
 
@@ -224,7 +227,7 @@ static void actor_discard(Actor *actor, MailNode *node)
                 Delivery *delivery = CONTAINER_OF(node, Delivery, node);
 
                 node = node->next;
-                actor_finish(actor, delivery->message);
+                actor_finish(actor, delivery);
         }
 }
 
@@ -293,7 +296,7 @@ const RawMessage *actor_next(Actor *actor)
         assert_true(message_is_committed(delivery->message));
         rawmessage_free(actor->last);
         actor->last = actor_read(actor, delivery->message);
-        actor_finish(actor, delivery->message);
+        actor_finish(actor, delivery);
         return actor->last;
 }
 

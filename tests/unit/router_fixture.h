@@ -100,6 +100,9 @@ OwnershipResult actor_release(Actor *actor, const char *name);
 RulesResult actor_add_rule(Actor *actor, const char *rule);
 RulesResult actor_remove_rule(Actor *actor, const char *rule);
 
+/* BecomeMonitor with one rule; the reply's serial is actor->serial. */
+void actor_become_monitor(Actor *actor, const char *rule);
+
 /* A message as its sender's worker sees it. */
 typedef struct Parcel {
         Marshal bytes;

@@ -72,6 +72,28 @@ RulesResult actor_remove_rule(Actor *actor, const char *rule)
         return actor_change_rule(actor, rule, rules_remove);
 }
 
+static void actor_write_nothing(Writer *writer, const void *context)
+{
+        (void)writer;
+        (void)context;
+}
+
+void actor_become_monitor(Actor *actor, const char *text)
+{
+        WriterHeader header = {.type = FRAME_TYPE_METHOD_RETURN,
+                               .sender = BUSMESSAGE_BUS_NAME,
+                               .reply_serial = ++actor->serial,
+                               .destination = actor_name(actor)};
+        char scratch[MATCHRULE_TEXT_MAX];
+        MatchRule rule;
+
+        assert_int_equal(matchrule_parse(text_from(text), scratch, &rule, NULL), MATCHRULE_OK);
+        assert_int_equal(rules_add_monitoring(actor->thread, &actor->endpoint, &rule), RULES_OK);
+        ownership_become_monitor(
+                actor->thread, &actor->endpoint,
+                busmessage_build(actor->thread, &header, actor_write_nothing, NULL));
+}
+
 void parcel_init_endian(Parcel *parcel, Actor *sender, const RawHeader *header, const Marshal *body,
                         bool big_endian)
 {

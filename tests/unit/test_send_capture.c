@@ -2,8 +2,8 @@
 /* Eavesdroppers, and fan-outs that more than one thread flushes. */
 #include "tests/unit/router_fixture.h"
 
-/* Eavesdroppers come first, and see what is addressed to others, to the bus or to nobody known. */
-static void test_send_eavesdropper_gets_it_before_the_recipient(void **state)
+/* The recipient comes first; eavesdroppers see what is addressed to others. */
+static void test_send_eavesdropper_gets_it_behind_the_recipient(void **state)
 {
         RouterFixture *fixture = *state;
         Actor *a = actor_join(fixture, 0), *b = actor_join(fixture, 0), *e = actor_join(fixture, 0);
@@ -12,8 +12,8 @@ static void test_send_eavesdropper_gets_it_before_the_recipient(void **state)
         assert_int_equal(actor_call(a, 5, ":1.1"), SEND_OK);
         router_fixture_collect(fixture);
         /* Duties lie in the order of the pushes. */
-        assert_ptr_equal(list_first(&fixture->duties), &e->duty_node);
-        assert_ptr_equal(list_last(&fixture->duties), &b->duty_node);
+        assert_ptr_equal(list_first(&fixture->duties), &b->duty_node);
+        assert_ptr_equal(list_last(&fixture->duties), &e->duty_node);
         actor_expect(e, "call Call");
         actor_expect_nothing(e);
         actor_expect(b, "call Call");
@@ -34,11 +34,8 @@ static void test_send_eavesdropper_gets_it_before_the_recipient(void **state)
         actor_expect(b, "call Call");
 }
 
-/* What the bus is asked, and what it says, in the order in which it happens. */
-static void test_send_eavesdropper_sees_calls_to_the_bus_and_answers(void **state)
+static void call_bus(Actor *actor, Message **shown, bool before, bool overheard)
 {
-        RouterFixture *fixture = *state;
-        Actor *a = actor_join(fixture, 0), *e = actor_join(fixture, 0);
         RawHeader header = {.type = RAWMESSAGE_CALL,
                             .serial = 3,
                             .path = "/a",
@@ -46,20 +43,60 @@ static void test_send_eavesdropper_sees_calls_to_the_bus_and_answers(void **stat
                             .destination = "org.freedesktop.DBus"};
         Parcel parcel;
 
+        parcel_init(&parcel, actor, &header, NULL, NULL);
+        if (before)
+                *shown = send_capture(actor->thread, &actor->endpoint, &parcel.incoming);
+        else
+                send_end_capture(actor->thread, &actor->endpoint, &parcel.incoming, *shown,
+                                 overheard);
+        parcel_deinit(&parcel, actor);
+}
+
+/* As the reference has it: behind what the call has done, not its answer, and no call that failed;
+ * a monitor sees all of it, in order. */
+static void test_send_eavesdropper_sees_calls_to_the_bus_behind_what_they_do(void **state)
+{
+        RouterFixture *fixture = *state;
+        Actor *a = actor_join(fixture, 0), *e = actor_join(fixture, 0), *m = actor_join(fixture, 0);
+        Message *shown;
+
         actor_add_rule(e, "eavesdrop=true");
-        actor_drop(e);
-        parcel_init(&parcel, a, &header, NULL, NULL);
-        send_capture(a->thread, &a->endpoint, &parcel.incoming);
-        parcel_deinit(&parcel, a);
+        actor_become_monitor(m, "");
+        router_fixture_drop_all(fixture);
+        call_bus(a, &shown, true, true);
         actor_request(a, "com.example.X", 0);
-        actor_expect(e, "call RequestName");
+        call_bus(a, &shown, false, true);
         actor_expect(e, "signal NameOwnerChanged com.example.X,,:1.0"); /* a plain match */
-        actor_expect(e, "return %u 1", a->serial);                      /* not NameAcquired */
+        actor_expect(e, "call RequestName");
+        actor_expect_nothing(e); /* neither NameAcquired nor the answer */
+        actor_expect(m, "call RequestName");
+        actor_expect(m, "signal NameOwnerChanged com.example.X,,:1.0");
+        actor_expect(m, "signal NameAcquired com.example.X");
+        actor_expect(m, "return %u 1", a->serial);
+        actor_expect_nothing(m);
+        call_bus(a, &shown, true, true);
+        call_bus(a, &shown, false, false); /* it failed */
         actor_expect_nothing(e);
+        actor_expect(m, "call RequestName");
         actor_expect(a, "signal NameAcquired com.example.X");
         actor_expect(a, "return %u 1", a->serial);
         actor_leave(e);
-        assert_int_equal(counter_read(&fixture->router.n_capturing), 0);
+        assert_int_equal(counter_read(&fixture->router.n_capturing), 1);
+}
+
+/* The call that begins the eavesdropping is the first that is overheard. */
+static void test_send_eavesdropper_sees_the_call_that_made_it_one(void **state)
+{
+        RouterFixture *fixture = *state;
+        Actor *e = actor_join(fixture, 0);
+        Message *shown;
+
+        call_bus(e, &shown, true, true);
+        assert_null(shown);
+        actor_add_rule(e, "eavesdrop=true");
+        call_bus(e, &shown, false, true);
+        actor_expect(e, "call RequestName");
+        actor_expect_nothing(e);
 }
 
 /* A fan-out to more receivers than one thread should flush: each one's own worker does. */
@@ -91,8 +128,9 @@ static void test_send_wide_broadcast_hands_duties_over(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                ROUTER_TEST(test_send_eavesdropper_gets_it_before_the_recipient),
-                ROUTER_TEST(test_send_eavesdropper_sees_calls_to_the_bus_and_answers),
+                ROUTER_TEST(test_send_eavesdropper_gets_it_behind_the_recipient),
+                ROUTER_TEST(test_send_eavesdropper_sees_calls_to_the_bus_behind_what_they_do),
+                ROUTER_TEST(test_send_eavesdropper_sees_the_call_that_made_it_one),
                 ROUTER_TEST(test_send_wide_broadcast_hands_duties_over),
         };
 

@@ -10,8 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "tests/wire/expect.h"
-#include "tests/wire/scene.h"
+#include "tests/wire/monitoring.h"
 
 enum { FOREIGN_UID = 65534 };
 
@@ -117,6 +116,25 @@ static void test_privileged_eavesdropping_refused_to_another_user(void **state)
         expect_nothing(foreigner);
 }
 
+/* Asked for before anything else, and it changes nothing. */
+static void test_privileged_monitoring_refused_to_another_user(void **state)
+{
+        Scene *scene = *state;
+        RawClient *foreigner;
+
+        if (geteuid() != 0)
+                skip();
+        foreigner = join_as_foreigner(scene);
+        expect_not_privileged(foreigner,
+                              monitoring_call(foreigner, SCENE_DRIVER_PATH, NULL, 0, 0, 0));
+        expect_not_privileged(foreigner,
+                              monitoring_call(foreigner, SCENE_DRIVER_PATH, NULL, 0, 1, 0));
+        if (scene->bus.is_ringbus)
+                assert_true(
+                        bus_log_contains(&scene->bus, "Rejected attempt to call BecomeMonitor"));
+        scene_own(foreigner, "t.Foreign");
+}
+
 static void test_privileged_calls_of_root_succeed(void **state)
 {
         Scene *scene = *state;
@@ -144,6 +162,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
         const struct CMUnitTest tests[] = {
+                /* First: the log has one such line in a second. */
+                TEST(test_privileged_monitoring_refused_to_another_user),
                 TEST(test_privileged_environment_refused_to_another_user),
                 TEST(test_privileged_eavesdropping_refused_to_another_user),
                 TEST(test_privileged_calls_of_root_succeed),
