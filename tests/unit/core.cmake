@@ -10,6 +10,7 @@ target_link_options(test_judge PRIVATE
   -Wl,--wrap=judge_unicast -Wl,--wrap=message_new_relay -Wl,--wrap=matches_find)
 target_link_options(test_send_race PRIVATE
   -Wl,--wrap=message_new_relay -Wl,--wrap=matches_find -Wl,--wrap=matches_query_read_args)
+ringbus_unit_test(refusals DEPENDS ringbus_router)
 ringbus_unit_test(spin DEPENDS ringbus_worker)
 ringbus_unit_test(environment DEPENDS ringbus_driver)
 ringbus_unit_test(matches_random

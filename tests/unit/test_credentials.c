@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -251,9 +252,27 @@ static void test_credentials_no_socket_is_an_error(void **state)
         close(fds[1]);
 }
 
+/* As /proc has it, without its newline; of a process that is gone, nothing. */
+static void test_credentials_command_is_the_kernel_s_name(void **state)
+{
+        Credentials credentials = {.pid = getpid(), .pidfd = -1};
+
+        (void)state;
+        assert_int_equal(prctl(PR_SET_NAME, "odd \"name\" 1234"), 0);
+        credentials_read_command(&credentials);
+        assert_string_equal(credentials.command, "odd \"name\" 1234");
+        credentials = (Credentials){.pid = 0, .pidfd = -1};
+        credentials_read_command(&credentials);
+        assert_string_equal(credentials.command, "");
+        credentials.pid = INT32_MAX;
+        credentials_read_command(&credentials);
+        assert_string_equal(credentials.command, "");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_credentials_command_is_the_kernel_s_name),
                 cmocka_unit_test(test_credentials_own_process_read),
                 cmocka_unit_test(test_credentials_groups_sorted_with_primary),
                 cmocka_unit_test(test_credentials_no_groups_primary_only),
