@@ -53,31 +53,6 @@ static void bus_release_arrival(WorkerArrival *arrival)
         alloc_free(self);
 }
 
-/* xorshift64: to break ties, not for secrets. */
-static uint64_t bus_random(Bus *bus)
-{
-        bus->random ^= bus->random << 13;
-        bus->random ^= bus->random >> 7;
-        bus->random ^= bus->random << 17;
-        return bus->random;
-}
-
-/* The less loaded of two workers drawn at random. Going round instead would give one worker all the
- * callers and the next one all the services of programs that start in pairs. */
-static Worker *bus_choose_worker(Bus *bus)
-{
-        const uint64_t random = bus_random(bus) >> 8;
-        const uint64_t first = random % bus->n_workers;
-        uint64_t second;
-
-        if (bus->n_workers == 1)
-                return bus->workers[0];
-        second = (first + 1 + random / bus->n_workers % (bus->n_workers - 1)) % bus->n_workers;
-        return worker_load(bus->workers[second]) < worker_load(bus->workers[first])
-                       ? bus->workers[second]
-                       : bus->workers[first];
-}
-
 /* Gate's thread. */
 static bool bus_admits(void *context, const Credentials *credentials)
 {
@@ -112,6 +87,7 @@ static void bus_deliver(void *context, GateConnection *connection)
         Bus *bus = context;
         BusArrival *self = alloc_zeroed(1, sizeof(*self));
         const uid_t uid = connection->credentials.uid;
+        const pid_t pid = connection->credentials.pid;
 
         if (!self) {
                 gate_complete(bus->gate, connection->ticket);
@@ -135,7 +111,7 @@ static void bus_deliver(void *context, GateConnection *connection)
         connection->fd = -1;
         connection->credentials = (Credentials){.pidfd = -1};
         connection->n_fds = 0;
-        worker_post_arrival(bus_choose_worker(bus), &self->arrival);
+        worker_post_arrival(bus_place(bus, pid), &self->arrival);
 }
 
 /* The CPUs this process may use, at most 8. */

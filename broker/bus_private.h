@@ -10,6 +10,15 @@
 #include "broker/io/ready.h"
 #include "broker/worker/worker.h"
 
+/* Where the last connection of a process went; forgotten when another one needs the place. */
+typedef struct BusProcess {
+        pid_t pid;
+        unsigned n_connections; /* so far, whether they live or not */
+        unsigned worker;
+} BusProcess;
+
+enum { BUS_PROCESSES = 256 };
+
 struct Bus {
         const Options *options;     /* borrowed */
         const Config *config;       /* borrowed */
@@ -24,13 +33,17 @@ struct Bus {
         Driver driver;
         Worker *workers[ROUTER_WORKERS_MAX];
         unsigned n_workers;
-        uint64_t random; /* gate's thread: state of a generator, not 0 */
+        uint64_t random; /* gate's thread: state of a generator, not 0; as is the next: */
+        BusProcess processes[BUS_PROCESSES];
         Gate *gate;
         BusReload reload;
 };
 
 /* Any worker, or control: an answer goes to the worker of its caller. DriverHooks.post_answer. */
 void bus_post_answer(void *context, DriverReload *answer);
+
+/* Gate's thread: the worker for a connection of this process. */
+Worker *bus_place(Bus *bus, pid_t pid);
 
 /* Starts bus->n_workers workers; on epoll, if the user leaves the choice to us and io_uring cannot
  * serve them all. 0 or -errno, logged; bus_stop_workers() ends those that there are. */
