@@ -222,6 +222,7 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
                 log_error("cannot set up the bus: %s", strerror(-r));
                 return r;
         }
+        bus->driver.sources = bus_stats_sources(bus);
         *ret_bus = bus;
         return 0;
 }
@@ -268,28 +269,6 @@ int bus_start(Bus *bus)
         return r < 0 ? r : bus_start_gate(bus);
 }
 
-/* What each worker has done so far, a line each. */
-static void bus_log_counters(Bus *bus)
-{
-        for (unsigned i = 0; i < bus->n_workers; i++) {
-                WorkerCounters c;
-
-                worker_read_counters(bus->workers[i], &c);
-                log_notice("worker %u: connections=%llu routed=%llu deliveries=%llu flushes=%llu "
-                           "dropped=%llu denied=%llu verdict_hits=%llu verdict_misses=%llu "
-                           "invalid=%llu stalled=%llu kernel_entries=%llu receives=%llu "
-                           "sleeps=%llu",
-                           i, (unsigned long long)c.peers, (unsigned long long)c.routed,
-                           (unsigned long long)c.deliveries, (unsigned long long)c.flushes,
-                           (unsigned long long)c.dropped, (unsigned long long)c.denied,
-                           (unsigned long long)c.verdict_hits, (unsigned long long)c.verdict_misses,
-                           (unsigned long long)c.closed_invalid,
-                           (unsigned long long)c.closed_stalled,
-                           (unsigned long long)c.kernel_entries, (unsigned long long)c.receives,
-                           (unsigned long long)c.sleeps);
-        }
-}
-
 /* Whether SIGTERM came. */
 static bool bus_read_signal(Bus *bus)
 {
@@ -298,7 +277,7 @@ static bool bus_read_signal(Bus *bus)
         if (read(bus->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
                 return false;
         if (info.ssi_signo == SIGUSR1)
-                bus_log_counters(bus);
+                bus_stats_log(bus);
         if (info.ssi_signo == SIGHUP)
                 bus_reload_want(bus);
         return info.ssi_signo == SIGTERM;

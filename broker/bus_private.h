@@ -40,4 +40,10 @@ int bus_start_workers(Bus *bus);
  * not started yet. */
 void bus_stop_workers(Bus *bus);
 
+/* What Debug.Stats reads of the workers and the gate, while they are there. */
+DriverSources bus_stats_sources(Bus *bus);
+
+/* Logs what each worker has done so far, a line each. */
+void bus_stats_log(Bus *bus);
+
 #endif

@@ -117,6 +117,8 @@ static void put_in_force(Bus *bus)
                 reload->config = config_free(reload->config);
                 return;
         }
+        /* As of the start, as with the reference: the timers count on one timeout for all calls. */
+        root->limits.reply_timeout_ms = router_root(&bus->router)->limits.reply_timeout_ms;
         router_replace_root(&bus->router, root);
         gate_set_limits(bus->gate, (unsigned)reload->config->limits.max_incomplete_connections,
                         reload->config->limits.auth_timeout_ms,

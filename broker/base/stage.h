@@ -37,6 +37,7 @@
         X(LEAVE_ANNOUNCED)    /* who leaves: rules and names are gone, the list not sealed */      \
         X(LEAVE_SEALED)       /* who leaves: what it owed is answered */                           \
         X(MONITOR_ANNOUNCED)  /* who becomes one: its names are gone, it sees nothing yet */       \
+        X(REPLY_TIMED_OUT)    /* caller: its call is settled, inside the turn; no NoReply yet */   \
         X(DRIVER_ANSWER)      /* caller: a query has its answer, which is not pushed */            \
         X(MAILBOX_TAKE)       /* the mailbox's address: take has read the word, not changed it */  \
         X(OUTPUT_TAKEN)       /* receiver: its mailbox is taken, nothing is sent */                \
@@ -57,6 +58,7 @@
         X(TAKE_BY_EXCHANGE, "take-by-exchange")     /* instead of compare-and-swap */              \
         X(RECORD_AFTER_PUSH, "reply-record-after-push")                                            \
         X(UNSEALED_LIST, "unsealed-list")       /* of what a leaving callee owes */                \
+        X(NO_TIMEOUT_TURN, "no-timeout-turn")   /* for a reply whose call has timed out */         \
         X(END_INPUT, "end-input-on-send-error") /* instead of reading to the end */
 
 #define STAGE_POINT_NAME(name) STAGE_##name,

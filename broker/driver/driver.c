@@ -50,6 +50,7 @@ const DriverInterface driver_interfaces[] = {
          "    </signal>\n"},
         {"org.freedesktop.DBus.Introspectable", true, driver_introspectable_methods, NULL},
         {"org.freedesktop.DBus.Monitoring", false, driver_monitoring_methods, NULL},
+        {"org.freedesktop.DBus.Debug.Stats", false, driver_stats_methods, NULL},
         {"org.freedesktop.DBus.Peer", true, driver_peer_methods, NULL},
         {NULL, false, NULL, NULL},
 };

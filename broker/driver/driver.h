@@ -22,7 +22,34 @@ typedef struct DriverHooks {
         void *context;
 } DriverHooks;
 
-/* Immutable once the workers run, but for the environment, which has a lock of its own. */
+enum { DRIVER_COUNTS_MAX = 24 };
+
+typedef struct DriverCount {
+        const char *name;
+        uint64_t value;
+} DriverCount;
+
+/* Sums over the bus's threads. */
+typedef struct DriverTotals {
+        uint64_t n_incomplete; /* connections */
+        uint64_t pool_bytes;
+        uint64_t pool_free_bytes;
+} DriverTotals;
+
+/*
+ * What the bus's threads count, for Debug.Stats: read where each keeps it, while they go on. Called
+ * by any worker. Each fills in at most DRIVER_COUNTS_MAX and returns how many.
+ */
+typedef struct DriverSources {
+        unsigned n_workers;
+        void (*read_totals)(void *context, DriverTotals *ret_totals);
+        unsigned (*read_worker)(void *context, unsigned index, DriverCount *ret_counts);
+        unsigned (*read_gate)(void *context, DriverCount *ret_counts);
+        void *context;
+} DriverSources;
+
+/* Immutable once the workers run, but for the environment, which has a lock of its own, and what
+ * counts calls. */
 typedef struct Driver {
         Router *router;      /* borrowed */
         char id[33];         /* GetId: 32 hex digits */
@@ -32,6 +59,9 @@ typedef struct Driver {
         bool systemd_activation;
         DriverHooks hooks;
         Environment environment;
+        DriverSources sources;      /* zero: there are no threads, in tests */
+        Counter n_stats;            /* calls of GetStats */
+        Counter n_connection_stats; /* and of GetConnectionStats */
 } Driver;
 
 /* Draws the bus's id, reads the machine's. 0 or -errno. Main thread. */

@@ -5,9 +5,7 @@
 
 #include "broker/driver/driver_private.h"
 
-/* The peer behind a name, with a reference; NULL: the bus itself, or nobody (then the error has
- * been sent and *ret_failed is set). */
-static Peer *driver_find_peer(DriverCall *call, Text name, const char *what, bool *ret_failed)
+Peer *driver_find_peer(DriverCall *call, Text name, const char *what, bool *ret_failed)
 {
         Names *names = &call->driver->router->names;
         Endpoint *owner;
@@ -28,7 +26,7 @@ static Peer *driver_find_peer(DriverCall *call, Text name, const char *what, boo
         return owner ? peer_of(owner) : NULL;
 }
 
-static void driver_forget_peer(DriverCall *call, Peer *peer)
+void driver_forget_peer(DriverCall *call, Peer *peer)
 {
         if (peer)
                 endpoint_unref(&peer->endpoint, &call->thread->pool);

@@ -53,6 +53,7 @@ extern const DriverMethod driver_monitoring_methods[];
 extern const DriverMethod driver_peer_methods[];
 extern const DriverMethod driver_introspectable_methods[];
 extern const DriverMethod driver_properties_methods[];
+extern const DriverMethod driver_stats_methods[];
 
 /* Handlers, by file. */
 void driver_hello(DriverCall *call);
@@ -77,6 +78,24 @@ void driver_get_audit_data(DriverCall *call);
 void driver_reload_config(DriverCall *call);
 void driver_ping(DriverCall *call);
 void driver_get_machine_id(DriverCall *call);
+
+void driver_get_all_rules(DriverCall *call);
+
+/* The peer behind a name, with a reference; NULL: the bus itself, or nobody (then the error, which
+ * says that its `what` is not known, has been sent and *ret_failed is set). */
+Peer *driver_find_peer(DriverCall *call, Text name, const char *what, bool *ret_failed);
+void driver_forget_peer(DriverCall *call, Peer *peer); /* drops the reference; NULL is fine */
+
+/* What the living connections of each user have in the bus's memory. */
+typedef struct DriverUser {
+        uint32_t uid;
+        uint64_t n_connections;
+        uint64_t n_incoming, incoming_bytes, incoming_fds; /* messages that they sent */
+        uint64_t n_outgoing, outgoing_bytes, outgoing_fds; /* messages that wait for them */
+} DriverUser;
+
+/* By uid, in an array to be freed with alloc_free(). 0 or -ENOMEM. */
+int driver_list_users(const Names *names, DriverUser **ret_users, size_t *ret_n);
 
 /* Says in the log that the caller is not privileged, not more often than strangers should decide.
  */

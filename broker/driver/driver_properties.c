@@ -34,6 +34,7 @@ static void driver_write_interfaces(Writer *writer, const Driver *driver)
         (void)driver;
         writer_open_array(writer, 's');
         writer_string(writer, TEXT("org.freedesktop.DBus.Monitoring"));
+        writer_string(writer, TEXT("org.freedesktop.DBus.Debug.Stats"));
         writer_close_array(writer);
 }
 

@@ -24,10 +24,12 @@ struct Account {
         Switch paused;
         Counter bytes;
         Counter fds;
+        uint64_t bytes_max; /* pause above */
+        uint64_t fds_max;
+        Tally peak_bytes;            /* home worker, which alone charges */
         Cell owner;                  /* the peer's own pointer, NULL once it left */
         void (*resume)(void *owner); /* any thread: the account fell below its limits */
-        uint64_t bytes_max;          /* pause above */
-        uint64_t fds_max;
+        Tally peak_fds;
 };
 
 /* One reference, the caller's; NULL when out of memory. */
@@ -36,11 +38,18 @@ Account *account_new(Pool *pool, void *owner, void (*resume)(void *owner), uint6
 
 void account_unref(Pool *mine, Account *account);
 
+/* Home worker. */
 static inline void account_charge(Account *account, uint64_t bytes, uint64_t fds)
 {
-        counter_add(&account->bytes, bytes);
+        tally_raise(&account->peak_bytes, counter_add(&account->bytes, bytes));
         if (fds > 0)
-                counter_add(&account->fds, fds);
+                tally_raise(&account->peak_fds, counter_add(&account->fds, fds));
+}
+
+/* Any thread: how many messages refer to it, while its peer has not left. */
+static inline uint64_t account_n_messages(const Account *account)
+{
+        return refcount_read(&account->references) - 1;
 }
 
 /* Any thread, inside a read-side section. */

@@ -44,6 +44,18 @@ static void peer_time_out(Timer *timer, void *context)
         peer_close(CONTAINER_OF(timer, Peer, input.timer));
 }
 
+/* Any thread. */
+static void peer_fail(Endpoint *endpoint)
+{
+        Peer *peer = peer_of(endpoint);
+        const ShardHandlers *handlers = &peer->input.shard->handlers;
+
+        shutdown(peer->fd, SHUT_RDWR);
+        /* Its home may be waiting for room in its account: it has to read on, to the end. */
+        switch_set(&peer->output_dead);
+        handlers->post_resume(handlers->context, peer);
+}
+
 static int peer_init_account(Peer *peer, Shard *shard)
 {
         const RouterLimits *limits = &shard->thread.root->limits;
@@ -75,6 +87,7 @@ int peer_new(Shard *shard, Router *router, const PeerOptions *options, Peer **re
         endpoint->passes_fds = options->passes_fds;
         endpoint->privileged = options->privileged;
         endpoint->destroy = peer_destroy;
+        endpoint->fail = peer_fail;
         peer->input.shard = shard;
         peer->input.ticket = options->ticket;
         peer->input.timer.fire = peer_time_out;
@@ -167,9 +180,7 @@ static void peer_close_mailbox(Peer *peer)
                 Message *message = delivery->message;
 
                 node = node->next;
-                counter_subtract(&peer->endpoint.queued_bytes, message_charge(message));
-                if (message->n_fds > 0)
-                        counter_subtract(&peer->endpoint.queued_fds, message->n_fds);
+                endpoint_dequeue(&peer->endpoint, message_charge(message), message->n_fds);
                 message_end_delivery(delivery);
                 message_unref(pool, message, 1);
         }
@@ -194,6 +205,7 @@ void peer_leave(Peer *peer)
         peer_drop_input(peer);
         io_remove(shard->io, &input->socket);
         timers_disarm(&shard->timers, &input->timer);
+        timers_disarm(&shard->timers, &input->replies);
         list_remove(&input->budget_node);
         list_remove(&input->shard_node);
         shard->n_peers--;

@@ -41,7 +41,8 @@ struct Peer {
                 Shard *shard;
                 ListNode shard_node;
                 ListNode budget_node;
-                Timer timer; /* Hello by then; later: fds without their message */
+                Timer timer;   /* Hello by then; later: fds without their message */
+                Timer replies; /* its oldest call has waited for reply_timeout */
                 uint8_t fixed[FRAME_FIXED_SIZE]; /* the beginning of a frame */
                 unsigned n_fixed;
                 Blob *assembly; /* a message whose bytes came in pieces */
@@ -144,8 +145,9 @@ void peer_begin_stall(Shard *shard, Peer *peer); /* output waits; no effect if i
 void peer_end_stall(Shard *shard, Peer *peer);   /* something was taken, or the duty ends */
 
 /* Between the files of the input side. */
-void peer_refuse(Peer *peer);    /* a violation of the wire format ends this one connection */
-void peer_watch_fds(Peer *peer); /* arms or disarms the timer of fds without their message */
+void peer_refuse(Peer *peer);        /* a violation of the wire format ends this one connection */
+void peer_watch_fds(Peer *peer);     /* arms or disarms the timer of fds without their message */
+void peer_watch_replies(Peer *peer); /* arms the timer of reply_timeout, if there is a need */
 void peer_finish_assembly(Peer *peer);
 void peer_leave(Peer *peer);
 /* Returns how many bytes were parsed: fewer than `size` when the input is paused. */

@@ -137,6 +137,8 @@ static void peer_handle(Peer *peer, const uint8_t *data, const Frame *frame, IoB
                 peer_close_fds(peer, &incoming);
                 peer_watch_fds(peer);
         }
+        if (UNLIKELY(peer_limits(peer)->reply_timeout_ms > 0))
+                peer_watch_replies(peer);
         if (UNLIKELY(account_is_over(peer->endpoint.account)))
                 peer_pause_account(peer);
         peer_spend(peer, 0, 1);

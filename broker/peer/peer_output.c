@@ -66,10 +66,7 @@ static void peer_count(PeerQueued *queued, const Delivery *delivery)
 
 static void peer_discharge(Peer *peer, const PeerQueued *queued)
 {
-        if (queued->n_messages > 0)
-                counter_subtract(&peer->endpoint.queued_bytes, queued->bytes);
-        if (queued->n_fds > 0)
-                counter_subtract(&peer->endpoint.queued_fds, queued->n_fds);
+        endpoint_dequeue_sent(&peer->endpoint, queued->n_messages, queued->bytes, queued->n_fds);
 }
 
 /* Takes the first delivery off the remainder and counts it in *gone. */

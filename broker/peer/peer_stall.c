@@ -59,7 +59,7 @@ void peer_close_overflown(Peer *peer)
                     "messages come, and %llu bytes and %llu fds wait for it, over its limit; "
                     "the limits max_outgoing_* set when that happens",
                     endpoint->unique_name, (int)peer->credentials.pid, peer->credentials.uid,
-                    (unsigned long long)counter_read(&endpoint->queued_bytes),
+                    (unsigned long long)endpoint_queued_bytes(endpoint),
                     (unsigned long long)counter_read(&endpoint->queued_fds));
         tally_add(&peer->input.shard->n_closed_stalled, 1);
         peer_close(peer);
@@ -75,7 +75,7 @@ static void peer_close_stalled(Shard *shard, Peer *peer, uint64_t age_ns)
                     "--stall-close and the limits max_outgoing_* set when that happens",
                     TEXT_FORMAT(name), (int)peer->credentials.pid, peer->credentials.uid,
                     (unsigned long long)(age_ns / 1000000000),
-                    (unsigned long long)counter_read(&endpoint->queued_bytes),
+                    (unsigned long long)endpoint_queued_bytes(endpoint),
                     (unsigned long long)counter_read(&endpoint->queued_fds));
         tally_add(&shard->n_closed_stalled, 1);
         /* The waiting send fails, or the next try; input ends, and its home tears it down. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/base/clock.h"
 #include "broker/base/trace.h"
 #include "broker/peer/peer.h"
 
@@ -21,6 +22,14 @@ void shard_deinit(Shard *shard)
         ASSERT(shard->n_peers == 0 && shard->n_sends_open == 0);
         timers_deinit(&shard->timers);
         routerthread_deinit(&shard->thread);
+}
+
+void shard_begin_turn(Shard *shard)
+{
+        shard->turn++;
+        shard->now_ns = clock_now_ns();
+        shard->thread.now_ns = shard->now_ns;
+        router_load_root(&shard->thread);
 }
 
 void shard_on_sent(void *context, IoSend *send, ssize_t result)

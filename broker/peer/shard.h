@@ -42,7 +42,7 @@ struct Shard {
         RouterThread thread;
         Timers timers;
         ShardHandlers handlers;
-        uint64_t now_ns; /* read once a turn */
+        uint64_t now_ns; /* read once a turn; thread.now_ns is the same */
         List peers;      /* Peer.shard_node */
         unsigned n_peers;
         List over_budget;       /* Peer.budget_node: go on in the next turn */
@@ -67,6 +67,10 @@ struct Shard {
 /* Initialises all but `io`, which the worker makes on its own thread. 0 or -errno. */
 int shard_init(Shard *shard, Router *router, unsigned index, const ShardHandlers *handlers);
 void shard_deinit(Shard *shard);
+
+/* At the beginning of a turn of the worker's loop, in a read-side section: what time is it, and by
+ * which rules are messages judged? */
+void shard_begin_turn(Shard *shard);
 
 /* Sends what every endpoint on the duty list is owed, each in one sendmsg, and hands the sends to
  * the kernel. Duties that come back meanwhile stay for the next time. */

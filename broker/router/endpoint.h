@@ -37,7 +37,7 @@ struct Endpoint {
         /* Shared. */
         Mailbox mailbox;
         RefCount references;
-        Counter queued_bytes; /* waiting for this receiver */
+        Counter queue; /* waits for this receiver: bytes and messages in one word */
         Counter queued_fds;
         Counter n_owed_to;      /* replies owed to this caller */
         OwedList owed_incoming; /* replies this callee owes: put there by callers' workers */
@@ -50,7 +50,6 @@ struct Endpoint {
         Cell names;              /* NameSet: an immutable snapshot, or NULL: none */
         Tally n_received;        /* messages this connection sent to the bus */
         Tally n_sent;
-        void (*destroy)(Endpoint *endpoint, Pool *mine); /* when the last reference is gone */
 
         /* Immutable before the endpoint is shared. */
         Account *account;
@@ -58,7 +57,11 @@ struct Endpoint {
         uint32_t home; /* index of the worker that owns its input */
         uint32_t uid;
         bool passes_fds;
-        bool privileged; /* uid 0 or the bus's own */
+        bool privileged;                                 /* uid 0 or the bus's own */
+        void (*destroy)(Endpoint *endpoint, Pool *mine); /* when the last reference is gone */
+        /* Any thread, in a read-side section, no lock held: it cannot be told what it waits for, so
+         * its connection ends. NULL: there is none. */
+        void (*fail)(Endpoint *endpoint);
         const Credentials
                 *credentials; /* borrowed: the connection's; NULL: only the uid is known */
 
@@ -72,6 +75,7 @@ struct Endpoint {
         NamesOrder order; /* ListNames: by appearance */
         List owners;      /* NameOwner: names it owns or queues for, oldest first */
         unsigned n_owners;
+        unsigned peak_owners;
         ListNode heir_node; /* while names of a leaving connection pass on to it */
         bool in_registry;
 
@@ -81,6 +85,7 @@ struct Endpoint {
         unsigned n_rules;      /* with repetitions */
         ListNode monitor_node; /* Matches.monitors */
         bool monitor; /* became one: changed by its home, which may read it without the turn */
+        unsigned peak_rules;
 
         /* Home worker only. */
         List owed_calls;       /* Owed: calls it waits for, oldest first */
@@ -94,8 +99,10 @@ struct Endpoint {
         uint32_t n_owes;
         uint32_t n_owes_sweep; /* look for dead records when n_owes gets here */
 
-        /* Duty holder, or whoever passes the duty on. */
+        /* Duty holder, or whoever passes the duty on. Anybody may read the peaks. */
         StackNode duty_node;
+        Tally peak_queued_bytes; /* endpoint_dequeue_sent() */
+        Tally peak_queued_fds;
 };
 
 static inline Text endpoint_name(const Endpoint *endpoint)
@@ -112,6 +119,59 @@ static inline void endpoint_unref(Endpoint *endpoint, Pool *mine)
 {
         if (refcount_drop(&endpoint->references, 1))
                 endpoint->destroy(endpoint, mine);
+}
+
+/*
+ * Endpoint.queue: a message adds its bytes below and 1 above, so that both are counted by one
+ * atomic operation. 2^26 messages: the limit of max_outgoing_bytes, 2^31, is reached long before.
+ * 2^38 bytes: beyond that limit every thread that pushes adds one message at most.
+ */
+enum { ENDPOINT_QUEUE_BYTE_BITS = 38 };
+
+#define ENDPOINT_QUEUE_MESSAGE (UINT64_C(1) << ENDPOINT_QUEUE_BYTE_BITS)
+
+static inline uint64_t endpoint_queued_bytes(const Endpoint *endpoint)
+{
+        return counter_read(&endpoint->queue) & (ENDPOINT_QUEUE_MESSAGE - 1);
+}
+
+static inline uint64_t endpoint_queued_messages(const Endpoint *endpoint)
+{
+        return counter_read(&endpoint->queue) >> ENDPOINT_QUEUE_BYTE_BITS;
+}
+
+/* Any thread, before the push: one message more. */
+static inline void endpoint_enqueue(Endpoint *endpoint, uint64_t bytes, uint64_t n_fds)
+{
+        counter_add(&endpoint->queue, ENDPOINT_QUEUE_MESSAGE + bytes);
+        if (n_fds > 0)
+                counter_add(&endpoint->queued_fds, n_fds);
+}
+
+/* Any thread: one that was not pushed, or never will be sent. */
+static inline void endpoint_dequeue(Endpoint *endpoint, uint64_t bytes, uint64_t n_fds)
+{
+        counter_subtract(&endpoint->queue, ENDPOINT_QUEUE_MESSAGE + bytes);
+        if (n_fds > 0)
+                counter_subtract(&endpoint->queued_fds, n_fds);
+}
+
+/* Duty holder: so many that were sent. A queue is at its longest right before it gets shorter, so
+ * this is the place to note its peaks. */
+static inline void endpoint_dequeue_sent(Endpoint *endpoint, uint64_t n_messages, uint64_t bytes,
+                                         uint64_t n_fds)
+{
+        const uint64_t gone = n_messages * ENDPOINT_QUEUE_MESSAGE + bytes;
+        uint64_t before;
+
+        if (n_messages == 0)
+                return;
+        before = counter_subtract(&endpoint->queue, gone) + gone;
+        tally_raise(&endpoint->peak_queued_bytes, before & (ENDPOINT_QUEUE_MESSAGE - 1));
+        if (n_fds > 0) {
+                before = counter_subtract(&endpoint->queued_fds, n_fds) + n_fds;
+                tally_raise(&endpoint->peak_queued_fds, before);
+        }
 }
 
 /* One reference, the home's. The caller then sets the immutable fields. */

@@ -141,6 +141,22 @@ MatchEntry *matches_first_entry(const Endpoint *endpoint);
 MatchEntry *matches_last_entry(const Endpoint *endpoint);
 MatchEntry *matches_first_naming(const Endpoint *endpoint);
 
+/* A rule, and how often its endpoint has added it. */
+typedef struct MatchesListed {
+        const MatchEntry *entry;
+        uint32_t n;
+} MatchesListed;
+
+/*
+ * All rules, in no order, into an array from the general heap, to be freed with alloc_free(): 0 or
+ * -ENOMEM. Inside a read-side section, to whose end they are valid; no lock held. A rule that comes
+ * or goes meanwhile may be among them or not.
+ */
+int matches_list(const Matches *matches, Turn *turn, MatchesListed **ret_items, size_t *ret_n);
+
+/* The rule's canonical text; `out` holds MATCHRULE_CANONICAL_MAX bytes. Returns its size. */
+size_t matches_entry_write(const MatchEntry *entry, char *out);
+
 void matches_query(MatchQuery *query, const Header *header, const uint8_t *body,
                    const Endpoint *sender, const Endpoint *recipient);
 

@@ -24,9 +24,13 @@ typedef struct Names {
         uint64_t next_id;
         uint64_t set_serial;  /* of the latest snapshot */
         unsigned n_endpoints; /* that said Hello */
-        uint64_t *slots;      /* NAMES_SLOT_WORDS: one bit each: taken */
-        uint32_t slots_hint;  /* word where a search begins */
-        Qsbr *qsbr;           /* borrowed */
+        /* Places in queues, unique names among them; written under the lock, read without. */
+        Tally n_places;
+        Tally peak_places;
+        Tally peak_places_per_connection;
+        uint64_t *slots;     /* NAMES_SLOT_WORDS: one bit each: taken */
+        uint32_t slots_hint; /* word where a search begins */
+        Qsbr *qsbr;          /* borrowed */
 } Names;
 
 /* A place in a name's queue; the first is the primary owner. Under the registry lock. */
@@ -133,6 +137,18 @@ void names_renew_set(Names *names, Endpoint *endpoint, NameSet *set);
 
 /* Gives a connection its unique name and counts its user. 0 or -ENOMEM. */
 int names_enter(Names *names, Pool *pool, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
+
+/* A place in a queue, or the unique name, that the endpoint has got: n_owners and in_registry are
+ * up to date; and one that it has given up. */
+void names_count_place(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);
+void names_uncount_place(Names *names) LOCK_REQUIRES(names->lock);
+
+/*
+ * All connections that have said Hello, in no order, into an array from the general heap, to be
+ * freed with alloc_free(): 0 or -ENOMEM. Inside a read-side section, to whose end they are valid;
+ * no lock held. Those that come or leave meanwhile may be among them or not.
+ */
+int names_list_endpoints(const Names *names, Endpoint ***ret_endpoints, size_t *ret_n);
 
 /* From now on it is found by its unique name. */
 void names_reveal(Names *names, Endpoint *endpoint) LOCK_REQUIRES(names->lock);

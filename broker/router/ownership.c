@@ -41,6 +41,7 @@ OwnershipResult ownership_hello(RouterThread *thread, Endpoint *endpoint,
         if (result == OWNERSHIP_OK) {
                 Text name = endpoint_name(endpoint);
 
+                names_count_place(&router->names, endpoint);
                 step_begin(&step, thread);
                 if (reply && reply->show)
                         reply->show(&step, reply->context);
@@ -81,15 +82,16 @@ static void ownership_announce(Step *step, Name *name, Endpoint *old, Endpoint *
         STAGE_STOP(NAME_ANNOUNCED, new ? new->id : old->id);
 }
 
-static void ownership_drop(RouterThread *thread, NameOwner *owner)
+static void ownership_drop(RouterThread *thread, NameOwner *owner) LOCK_UNCHECKED
 {
         list_remove(&owner->queue_node);
         list_remove(&owner->owner_node);
         owner->endpoint->n_owners--;
+        names_uncount_place(&thread->router->names);
         pool_free(&thread->pool, owner, sizeof(*owner));
 }
 
-static NameOwner *ownership_enter(Change *change, uint32_t flags)
+static NameOwner *ownership_enter(Change *change, uint32_t flags) LOCK_UNCHECKED
 {
         NameOwner *owner = change->fresh;
 
@@ -97,6 +99,7 @@ static NameOwner *ownership_enter(Change *change, uint32_t flags)
         *owner = (NameOwner){.name = change->name, .endpoint = change->me, .flags = flags};
         list_push_back(&change->me->owners, &owner->owner_node);
         change->me->n_owners++;
+        names_count_place(change->names, change->me);
         return owner;
 }
 

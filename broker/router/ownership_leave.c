@@ -14,16 +14,8 @@ enum {
 
 static void ownership_answer_no_reply(RouterThread *thread, Endpoint *caller, uint32_t serial)
 {
-        Message *error = busmessage_error(
-                thread, caller, serial, "NoReply",
-                TEXT("Message recipient disconnected from message bus without replying"));
-        Step step;
-
-        if (!error)
-                return;
-        step_begin(&step, thread);
-        step_push_own(&step, caller, error, STEP_PLAIN);
-        step_end(&step);
+        replies_answer(thread, caller, serial,
+                       TEXT("Message recipient disconnected from message bus without replying"));
 }
 
 /* The snapshots of those who have inherited names: one new for each, however many it got. Without
@@ -115,6 +107,7 @@ void ownership_become_monitor(RouterThread *thread, Endpoint *endpoint,
         rules_begin_capturing(&step);
         ownership_lose_unique(&step, endpoint, false);
         names_hide(names, endpoint);
+        names_uncount_place(names);
         ownership_give_up_all(&step, endpoint, false);
         STAGE_STOP(MONITOR_ANNOUNCED, endpoint->id);
         rules_begin_monitoring(&step, endpoint);
@@ -136,8 +129,10 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
                 step_begin(&step, thread);
                 rules_leave(&step, endpoint);
                 ownership_give_up_all(&step, endpoint, true);
-                if (!endpoint->monitor)
+                if (!endpoint->monitor) {
                         ownership_lose_unique(&step, endpoint, true);
+                        names_uncount_place(names);
+                }
                 names_leave(names, endpoint);
                 step_end(&step);
                 lock_release(&names->lock);

@@ -67,7 +67,7 @@ static void replies_free_buckets(Pool *pool, Owed **buckets, uint32_t mask)
 
 /* The caller's side. */
 
-static void replies_unlink_call(RouterThread *thread, Endpoint *caller, Owed *owed)
+void replies_forget_call(RouterThread *thread, Endpoint *caller, Owed *owed)
 {
         Owed **link = &caller->owed_by_serial[replies_hash(caller->id, owed->serial) &
                                               caller->owed_by_serial_mask];
@@ -111,7 +111,7 @@ static void replies_sweep_calls(RouterThread *thread, Endpoint *caller)
                 Owed *owed = CONTAINER_OF(node, Owed, caller_node);
 
                 if (owed_state_is_consumed(&owed->state))
-                        replies_unlink_call(thread, caller, owed);
+                        replies_forget_call(thread, caller, owed);
                 else if (!all)
                         break;
         }
@@ -152,6 +152,8 @@ RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint64_t ca
         owed->caller_id = caller->id;
         owed->callee_id = callee_id;
         owed->serial = serial;
+        tally_set(&owed->deadline_ns,
+                  callee_id == ENDPOINT_NO_ID ? REPLIES_NEVER : replies_deadline(thread));
         head = &caller->owed_by_serial[replies_hash(caller->id, serial) &
                                        caller->owed_by_serial_mask];
         owed->caller_next = *head;
@@ -165,6 +167,8 @@ RepliesResult replies_expect(RouterThread *thread, Endpoint *caller, uint64_t ca
 
 bool replies_assign(RouterThread *thread, Owed *owed, Endpoint *callee)
 {
+        if (owed->callee_id == ENDPOINT_NO_ID) /* it is delivered only now */
+                tally_set(&owed->deadline_ns, replies_deadline(thread));
         if (!owed_list_add(&callee->owed_incoming, &owed->added))
                 return false;
         /* Signed: a record may be collected before its adder has counted it. */

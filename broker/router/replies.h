@@ -22,6 +22,8 @@ typedef enum RepliesResult {
         REPLIES_NO_MEMORY,
 } RepliesResult;
 
+#define REPLIES_NEVER UINT64_MAX
+
 struct Owed {
         StackNode added; /* on the callee's incoming list */
         RefCount references;
@@ -29,6 +31,7 @@ struct Owed {
         Endpoint *caller;
         uint64_t caller_id;
         uint64_t callee_id; /* ENDPOINT_NO_ID: nobody yet, it is to be started */
+        Tally deadline_ns;  /* of the caller's home, or while it is delivered to a fresh owner */
         uint32_t serial;
         ListNode caller_node; /* in the caller's owed_calls */
         Owed *caller_next;    /* chain of the caller's hash */
@@ -65,6 +68,38 @@ void replies_forget_calls(RouterThread *thread, Endpoint *caller);
  * owed (inside the caller's read-side section). */
 void replies_seal(RouterThread *thread, Endpoint *callee,
                   void (*answer)(RouterThread *thread, Endpoint *caller, uint32_t serial));
+
+/* Caller's home worker: a record that is settled leaves the caller's table. */
+void replies_forget_call(RouterThread *thread, Endpoint *caller, Owed *owed);
+
+/* When a call that is made now has waited for reply_timeout; REPLIES_NEVER: there is none. */
+uint64_t replies_deadline(const RouterThread *thread);
+
+/* Caller's home worker: when replies_expire() is to be called next, if a timer is needed at all:
+ * the deadline of its oldest call. REPLIES_NEVER: nothing is owed, or without a deadline. */
+uint64_t replies_first_deadline(const RouterThread *thread, const Endpoint *caller);
+
+/*
+ * Caller's home worker: has `time_out`, replies_time_out(), settle each call that has waited for
+ * reply_timeout and that nobody has settled before; many of them not all at once. Returns when it
+ * is to be called again, behind thread->now_ns, or REPLIES_NEVER.
+ */
+uint64_t replies_expire(RouterThread *thread, Endpoint *caller,
+                        void (*time_out)(RouterThread *thread, Owed *owed));
+
+/* Settles the call, unless somebody else has, and answers it by NoReply. */
+void replies_time_out(RouterThread *thread, Owed *owed);
+
+/* Callee's home worker, before it pushes a reply that replies_consume() did not find: if the call
+ * has just timed out, its NoReply has been pushed when this returns. */
+void replies_pass_time_out(RouterThread *thread);
+
+/*
+ * The error NoReply with that text, in the place of a reply. Any thread, in a read-side section, no
+ * lock held; the record has been settled by the calling thread. Out of memory: the caller's
+ * connection ends, so that it does not wait for ever.
+ */
+void replies_answer(RouterThread *thread, Endpoint *caller, uint32_t serial, Text text);
 
 /* Drops one reference of two (`mine`: the thread's pool). */
 void replies_unref(Pool *mine, Owed *owed);

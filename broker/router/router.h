@@ -29,6 +29,7 @@ typedef struct RouterLimits { /* the reference's <limit> names */
         uint64_t max_replies_per_connection;
         uint64_t auth_timeout_ms;
         uint64_t pending_fd_timeout_ms;
+        uint64_t reply_timeout_ms; /* 0: never */
         /* Not the reference's: of receivers that do not read; 0: never. */
         uint64_t stall_forgive_ms;
         uint64_t stall_close_ms;
@@ -54,8 +55,11 @@ typedef struct RouterHooks {
 
 struct Router {
         Turn turn;
-        Names names;         /* with the registry lock */
-        Matches matches;     /* changed inside the turn */
+        Names names;     /* with the registry lock */
+        Matches matches; /* changed inside the turn */
+        Tally n_rules;   /* with repetitions, as the peaks; written inside the turn, read without */
+        Tally peak_rules;
+        Tally peak_rules_per_connection;
         Cell root;           /* RouterRoot */
         Counter serial;      /* of the bus's own messages */
         Counter n_capturing; /* monitors and eavesdropping rules: if any, all take the turn */

@@ -23,6 +23,7 @@ enum {
 struct RouterThread {
         Router *router;
         const RouterRoot *root; /* of what is at hand: router_load_root() */
+        uint64_t now_ns;        /* read once a turn; 0 in a thread that has none */
         Pool pool;
         unsigned index;          /* of the worker; ROUTER_WORKERS_MAX for a thread without a ring */
         StackNode *duties_first; /* endpoints to flush, oldest first, each with a reference */

@@ -34,13 +34,20 @@ static void rules_refresh_owner(Step *step, Name *name) LOCK_UNCHECKED
                 names_publish_set(&router->names, owner->endpoint, name, set);
 }
 
-unsigned rules_count(RouterThread *thread, Endpoint *endpoint)
+void rules_read_counts(RouterThread *thread, const Endpoint *endpoint, unsigned *ret_n,
+                       unsigned *ret_peak)
 {
-        unsigned n;
-
         turn_take(&thread->router->turn);
-        n = endpoint->n_rules;
+        *ret_n = endpoint->n_rules;
+        *ret_peak = endpoint->peak_rules;
         turn_release(&thread->router->turn);
+}
+
+unsigned rules_count(RouterThread *thread, const Endpoint *endpoint)
+{
+        unsigned n, peak;
+
+        rules_read_counts(thread, endpoint, &n, &peak);
         return n;
 }
 
@@ -51,6 +58,16 @@ void rules_begin_capturing(Step *step) LOCK_UNCHECKED
         /* What was looked up and not pushed before this is looked up again, and sees it. */
         if (counter_add(&router->n_capturing, 1) == 1 && !STAGE_MUTANT(NO_EAVESDROP_EPOCH))
                 names_raise_epochs(&router->names);
+}
+
+static void rules_count_in(Router *router, Endpoint *endpoint)
+{
+        endpoint->n_rules++;
+        if (endpoint->n_rules > endpoint->peak_rules)
+                endpoint->peak_rules = endpoint->n_rules;
+        tally_add(&router->n_rules, 1);
+        tally_raise(&router->peak_rules, tally_read(&router->n_rules));
+        tally_raise(&router->peak_rules_per_connection, endpoint->n_rules);
 }
 
 /* Inside the turn (and the registry lock when `name`, or when it eavesdrops). */
@@ -80,7 +97,7 @@ static RulesResult rules_insert(Step *step, Endpoint *endpoint, const MatchRule 
                         rules_begin_capturing(step);
                 step_bump(step);
         }
-        endpoint->n_rules++;
+        rules_count_in(router, endpoint);
         return RULES_OK;
 }
 
@@ -128,6 +145,7 @@ static void rules_take_out(Step *step, MatchEntry *entry)
         const bool watches = matches_entry_watches(entry);
 
         matches_entry_endpoint(entry)->n_rules--;
+        tally_add(&router->n_rules, UINT64_C(0) - 1);
         if (!matches_remove(&router->matches, entry))
                 return;
         if (eavesdrops)
@@ -201,7 +219,7 @@ static RulesResult rules_insert_monitoring(Step *step, MatchEntry **entry, const
                 return RULES_NO_MEMORY;
         if (name)
                 name->n_rules++;
-        matches_entry_endpoint(*entry)->n_rules++;
+        rules_count_in(router, matches_entry_endpoint(*entry));
         *entry = NULL;
         return RULES_OK;
 }

@@ -34,8 +34,11 @@ RulesResult rules_remove(RouterThread *thread, Endpoint *endpoint, const MatchRu
 RulesResult rules_add_monitoring(RouterThread *thread, Endpoint *endpoint, const MatchRule *rule);
 void rules_forget_monitoring(RouterThread *thread, Endpoint *endpoint);
 
-/* Home worker: how many rules the endpoint has, with repetitions. Takes the turn. */
-unsigned rules_count(RouterThread *thread, Endpoint *endpoint);
+/* How many rules the endpoint has, with repetitions, and how many it has had at most. Any worker.
+ * Takes the turn. */
+void rules_read_counts(RouterThread *thread, const Endpoint *endpoint, unsigned *ret_n,
+                       unsigned *ret_peak);
+unsigned rules_count(RouterThread *thread, const Endpoint *endpoint);
 
 /* Registry lock and turn are held: all rules of a leaving endpoint, and all that name it; a monitor
  * sees nothing from now on. */

@@ -81,6 +81,18 @@ static SendResult send_check(const RouterRoot *root, const Route *route, const H
         return SEND_OK;
 }
 
+/* Whether it is the reply that `to` waits for; it does so no longer. One that is too late comes
+ * behind the NoReply that the bus gave instead. */
+static bool send_consume_reply(RouterThread *thread, Endpoint *sender, Endpoint *to,
+                               const Header *header)
+{
+        if (replies_consume(thread, sender, to, header->reply_serial))
+                return true;
+        TRACE_WINDOW(TRACE_EXEMPT);
+        replies_pass_time_out(thread);
+        return false;
+}
+
 /*
  * What the policy says, of a type that it knows. A reply uses its record up first, refused or not:
  * *answered is whom it was for, and stays so for a further attempt. A verdict by the names of
@@ -96,8 +108,7 @@ static SendResult send_judge(RouterThread *thread, Endpoint *sender, const Route
         if (header->frame.type > FRAME_TYPE_SIGNAL)
                 return SEND_OK; /* send_check() refuses it */
         if (header->reply_serial != 0) {
-                if (*answered != to->id &&
-                    replies_consume(thread, sender, to, header->reply_serial))
+                if (*answered != to->id && send_consume_reply(thread, sender, to, header))
                         *answered = to->id;
                 requested = *answered == to->id;
         }
@@ -186,7 +197,7 @@ static bool send_must_own(const RouterThread *thread, const Endpoint *to, const 
         enum { QUEUE_PINS_MAX = 64 * 1024 };
 
         return incoming->buffer && (thread->short_of_buffers || switch_is_on(&to->stalled) ||
-                                    counter_read(&to->queued_bytes) > QUEUE_PINS_MAX ||
+                                    endpoint_queued_bytes(to) > QUEUE_PINS_MAX ||
                                     counter_read(&thread->router->n_capturing) > 0);
 }
 
@@ -229,7 +240,7 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         if (!*message) /* unless the callee has left meanwhile and answered */
                 return !owed || replies_settle(owed) ? SEND_NO_MEMORY : SEND_OK;
         if (send_is_reply(header) && !judge_is_needed(thread))
-                replies_consume(thread, sender, route.to, header->reply_serial);
+                send_consume_reply(thread, sender, route.to, header);
         /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. After a change of owner
          * the record is taken back; if that fails the old owner has left and answered. */
         STAGE_STOP(SEND_RECORDED, sender->id);

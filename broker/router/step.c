@@ -8,7 +8,7 @@
 
 bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits)
 {
-        return counter_read(&endpoint->queued_bytes) > limits->max_outgoing_bytes ||
+        return endpoint_queued_bytes(endpoint) > limits->max_outgoing_bytes ||
                counter_read(&endpoint->queued_fds) > limits->max_outgoing_unix_fds;
 }
 
@@ -29,9 +29,7 @@ MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
                 return MAILBOX_NO_MEMORY;
         }
         delivery->captured = how == STEP_CAPTURED;
-        counter_add(&to->queued_bytes, charge);
-        if (message->n_fds > 0)
-                counter_add(&to->queued_fds, message->n_fds);
+        endpoint_enqueue(to, charge, message->n_fds);
         if (epoch && !STAGE_MUTANT(NO_EPOCH))
                 push = mailbox_push_in_epoch(&to->mailbox, &delivery->node, *epoch);
         else if (how == STEP_RAISE_EPOCH)
@@ -50,9 +48,7 @@ MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
         case MAILBOX_REFUSED:
         case MAILBOX_EPOCH_PASSED:
         case MAILBOX_NO_MEMORY:
-                counter_subtract(&to->queued_bytes, charge);
-                if (message->n_fds > 0)
-                        counter_subtract(&to->queued_fds, message->n_fds);
+                endpoint_dequeue(to, charge, message->n_fds);
                 message_undo_delivery(message, delivery);
                 return push;
         }

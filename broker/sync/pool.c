@@ -121,6 +121,7 @@ static bool pool_map_chunk(Pool *pool, unsigned size_class)
         chunk->size_class = size_class;
         chunk->next = pool->chunks;
         pool->chunks = chunk;
+        pool->n_chunks++;
         for (size_t at = CHUNK_HEADER; at + size <= CHUNK_SIZE; at += size) {
                 pool_put(pool, size_class, aligned + at);
                 POISON(aligned + at, size);
@@ -212,4 +213,18 @@ void pool_replenish(Pool *pool)
                 if (pool->n_free[size_class] < (size_class < 5 ? REPLENISH_BELOW : 4))
                         if (!pool_map_chunk(pool, size_class))
                                 return;
+}
+
+size_t pool_bytes(const Pool *pool)
+{
+        return pool->n_chunks * CHUNK_SIZE;
+}
+
+size_t pool_free_bytes(const Pool *pool)
+{
+        size_t bytes = 0;
+
+        for (unsigned size_class = 0; size_class < POOL_N_CLASSES; size_class++)
+                bytes += pool->n_free[size_class] * pool_class_size(size_class);
+        return bytes;
 }

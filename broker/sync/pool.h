@@ -35,6 +35,7 @@ typedef struct Pool {
         StackNode *free[POOL_N_CLASSES];
         unsigned n_free[POOL_N_CLASSES];
         PoolChunk *chunks;
+        size_t n_chunks;
         PoolSpare spares[POOL_SPARES];
         Stack returned; /* by other threads */
 } Pool;
@@ -60,6 +61,10 @@ void pool_reserve(Pool *pool, size_t size, unsigned n);
 
 /* `size` as asked for in pool_alloc(). `mine` is the calling thread's pool, or NULL. */
 void pool_free(Pool *mine, void *pointer, size_t size);
+
+/* Owner: bytes in chunks, and in those of its blocks that are free and not on their way back. */
+size_t pool_bytes(const Pool *pool);
+size_t pool_free_bytes(const Pool *pool);
 
 /* Owner, outside the hot path: takes back what others returned and keeps a few blocks of each small
  * class at hand, so that pool_alloc() does not have to map memory. */

@@ -42,6 +42,13 @@ static inline bool refcount_drop(RefCount *count, uint32_t n)
         return old == n;
 }
 
+/* How many there are, for statistics. */
+static inline uint32_t refcount_read(const RefCount *count)
+{
+        /* Pairs with: nothing; the value orders nothing. */
+        return atomic_load_explicit(&count->value, memory_order_relaxed);
+}
+
 /* Whether the caller's reference is the only one (then nobody else can take one). */
 static inline bool refcount_is_single(const RefCount *count)
 {

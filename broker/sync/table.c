@@ -201,3 +201,21 @@ void table_find_next(TableCursor *cursor)
         table_skip(cursor,
                    atomic_load_explicit(&cursor->node->next[cursor->slot], memory_order_acquire));
 }
+
+void table_visit(const Table *table, void (*visit)(TableNode *node, void *context), void *context)
+{
+        /* One array to the end: if the table grows meanwhile, the chains of this one are frozen. */
+        const TableBuckets *buckets = table_buckets(table);
+
+        for (size_t i = 0; i <= buckets->mask; i++) {
+                /* Pairs with: table_link() and table_remove(). */
+                TableNode *node = atomic_load_explicit(&buckets->heads[i], memory_order_acquire);
+
+                while (node) {
+                        visit(node, context);
+                        /* Pairs with: as above. */
+                        node = atomic_load_explicit(&node->next[buckets->slot],
+                                                    memory_order_acquire);
+                }
+        }
+}

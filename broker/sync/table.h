@@ -69,6 +69,13 @@ void table_remove(Table *table, TableNode *node);
 TableCursor table_find(const Table *table, uint64_t hash);
 void table_find_next(TableCursor *cursor);
 
+/*
+ * Reader: calls `visit` for each node, in no order. Who is in the table all the while is met
+ * exactly once; who comes or goes meanwhile once or not at all. It may be long, and until its end
+ * no grace period is.
+ */
+void table_visit(const Table *table, void (*visit)(TableNode *node, void *context), void *context);
+
 #define TABLE_FOREACH_MATCH(table, hash, cursor)                                                   \
         for (TableCursor cursor = table_find((table), (hash)); cursor.node;                        \
              table_find_next(&cursor))

@@ -30,6 +30,15 @@ static inline void tally_set(Tally *tally, uint64_t value)
         atomic_store_explicit(&tally->value, value, memory_order_relaxed);
 }
 
+/* One writer: the largest of the values given. */
+static inline void tally_raise(Tally *tally, uint64_t value)
+{
+        /* Pairs with: nothing; one writer, which reads its own store. */
+        if (value > atomic_load_explicit(&tally->value, memory_order_relaxed))
+                /* Pairs with: nothing; a statistic. */
+                atomic_store_explicit(&tally->value, value, memory_order_relaxed);
+}
+
 static inline uint64_t tally_read(const Tally *tally)
 {
         /* Pairs with: nothing; a statistic. */

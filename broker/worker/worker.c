@@ -112,6 +112,8 @@ static void worker_publish_counters(Worker *worker)
         for (size_t i = 0; i < ARRAY_SIZE(values); i++)
                 tally_set(&worker->io_counters[i], values[i]);
         tally_set(&worker->n_peers, worker->shard.n_peers);
+        tally_set(&worker->pool_bytes, pool_bytes(&worker->shard.thread.pool));
+        tally_set(&worker->pool_free_bytes, pool_free_bytes(&worker->shard.thread.pool));
 }
 
 /* The loop; each phase answers one question. */
@@ -121,9 +123,7 @@ void worker_loop(Worker *worker)
 
         while (!worker_is_done(worker)) {
                 worker_wait(worker); /* one kernel entry: submit, wait, reap */
-                shard->turn++;
-                shard->now_ns = clock_now_ns();
-                router_load_root(&shard->thread);
+                shard_begin_turn(shard);
                 if (UNLIKELY(switch_is_on(&worker->stopping)))
                         worker_close_all(worker);
                 shard_handle_sent(shard);          /* what has been sent? */

@@ -56,6 +56,8 @@ typedef struct WorkerCounters { /* a snapshot */
         uint64_t sends;
         uint64_t receives;
         uint64_t sleeps;
+        uint64_t pool_bytes;
+        uint64_t pool_free_bytes;
 } WorkerCounters;
 
 /* Starts the thread; returns when it is ready to serve. 0 or -errno. */

@@ -163,5 +163,7 @@ void worker_read_counters(Worker *worker, WorkerCounters *ret_counters)
                                  .kernel_entries = tally_read(&worker->io_counters[0]),
                                  .sends = tally_read(&worker->io_counters[1]),
                                  .receives = tally_read(&worker->io_counters[2]),
-                                 .sleeps = tally_read(&worker->io_counters[3])};
+                                 .sleeps = tally_read(&worker->io_counters[3]),
+                                 .pool_bytes = tally_read(&worker->pool_bytes),
+                                 .pool_free_bytes = tally_read(&worker->pool_free_bytes)};
 }

@@ -16,7 +16,7 @@ struct Worker {
         pthread_t thread;
         sem_t ready;
         int start_error;
-        Wake wake;      /* shared, as all down to io_counters */
+        Wake wake;      /* shared, as all down to pool_free_bytes */
         Stack arrivals; /* WorkerArrival */
         Stack duties;   /* Endpoint.duty_node */
         Stack collects; /* Endpoint.collect_node */
@@ -27,6 +27,8 @@ struct Worker {
         Counter n_posted;     /* arrivals */
         Tally n_admitted;     /* arrivals taken from the inbox */
         Tally io_counters[4]; /* copies of the Io's, for other threads */
+        Tally pool_bytes;
+        Tally pool_free_bytes;
         Shard shard;
         Spin spin;
         bool closing_all;

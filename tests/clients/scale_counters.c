@@ -17,28 +17,30 @@ typedef struct Counters {
         unsigned long long kernel_entries[WORKERS_MAX];
 } Counters;
 
+/* The value of " NAME=VALUE" in the line; others may stand between, and new ones come. */
+static bool read_counter(const char *line, const char *name, unsigned long long *ret_value)
+{
+        char key[32];
+        const char *found;
+
+        snprintf(key, sizeof(key), " %s=", name);
+        found = strstr(line, key);
+        return found && sscanf(found + strlen(key), "%llu", ret_value) == 1;
+}
+
 static void parse_line(const char *line, bool echo, Counters *counters)
 {
         const char *found = strstr(line, "] worker ");
         unsigned index;
-        unsigned long long connections, routed, deliveries, flushes, dropped, invalid, stalled,
-                entries;
 
-        if (!found || sscanf(found,
-                             "] worker %u: connections=%llu routed=%llu deliveries=%llu "
-                             "flushes=%llu dropped=%llu invalid=%llu stalled=%llu "
-                             "kernel_entries=%llu",
-                             &index, &connections, &routed, &deliveries, &flushes, &dropped,
-                             &invalid, &stalled, &entries) != 9)
-                return;
-        if (index >= WORKERS_MAX)
+        if (!found || sscanf(found, "] worker %u:", &index) != 1 || index >= WORKERS_MAX ||
+            !read_counter(found, "routed", &counters->routed[index]) ||
+            !read_counter(found, "flushes", &counters->flushes[index]) ||
+            !read_counter(found, "deliveries", &counters->deliveries[index]) ||
+            !read_counter(found, "kernel_entries", &counters->kernel_entries[index]))
                 return;
         if (echo)
                 fputs(found + 2, stdout);
-        counters->routed[index] = routed;
-        counters->flushes[index] = flushes;
-        counters->deliveries[index] = deliveries;
-        counters->kernel_entries[index] = entries;
         if (index + 1 > counters->n)
                 counters->n = index + 1;
 }

@@ -48,7 +48,8 @@ await monitor 'ErrorName=org.freedesktop.DBus.Error.ServiceUnknown' 'monitor see
 start few "${run[@]}" monitor --match="type='method_call',interface='$interface'" "$service"
 await few 'Monitoring bus message stream' 'monitor of one service starts'
 start capture stdbuf --output=0 "${run[@]}" capture
-await_capture capture NameLost 1 'capture starts'
+await_capture capture begun 1 'capture starts' \
+        "${run[@]}" call "$service" "$object" "$interface" Echo s begun
 expect 's "again"' 'call a method again' \
         "${run[@]}" call "$service" "$object" "$interface" Echo s again
 await few 'STRING "again"' 'monitor of one service sees the request'

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# run-installed.sh PROGRAM SUBTEST: runs one subtest of the reference's test suite, as Debian's
-# package dbus-tests installs it, against $RINGBUS_DAEMON: as a session bus with the configuration
-# of the system (/usr/share/dbus-1/session.conf). `PROGRAM -l` prints the subtests. Passes only if
+# run-installed.sh [--data] PROGRAM SUBTEST: runs one subtest of the reference's test suite, as
+# Debian's package dbus-tests installs it, against $RINGBUS_DAEMON: as a session bus with the
+# configuration of the system (/usr/share/dbus-1/session.conf), or with --data with the one that the
+# suite has for that subtest. `PROGRAM -l` prints the subtests. Passes only if
 # the subtest passed (a skipped one did not) and each daemon it started ended with status 0.
 # RINGBUS_TEST_SUITE is the folder of the programs, if they are not where Debian has them.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -10,8 +11,13 @@ suite=${RINGBUS_TEST_SUITE:-/usr/lib/dbus-1.0/installed-tests/dbus}
 limit_s=100
 end_s=60
 
+data=
+if [ "${1:-}" = --data ]; then
+        data=$suite/data
+        shift
+fi
 if [ $# -ne 2 ]; then
-        echo "usage: $0 PROGRAM SUBTEST" >&2
+        echo "usage: $0 [--data] PROGRAM SUBTEST" >&2
         exit 2
 fi
 program=$suite/$1
@@ -54,6 +60,9 @@ mkdir -m 0700 "$scratch/runtime"
 export XDG_RUNTIME_DIR=$scratch/runtime
 export RINGBUS_STATUS_FILE=$scratch/status
 export DBUS_TEST_DAEMON=$here/daemon.sh
+if [ -n "$data" ]; then
+        export DBUS_TEST_DATA=$data DBUS_TEST_EXEC=$suite
+fi
 
 set -m
 timeout --foreground --kill-after=5 "$limit_s" "$program" --tap -p "$subtest" \

@@ -12,6 +12,7 @@
 
 #include "tests/wire/expect.h"
 #include "tests/wire/scene.h"
+#include "tests/wire/stats.h"
 
 enum {
         BATCH = 100,      /* more than a worker's batch of 64 */
@@ -242,6 +243,33 @@ static void test_guard_thousands_of_names_pass(void **state)
         expect_nothing(asker);
 }
 
+/* Statistics of many connections' rules allocate, but under no lock. */
+static void test_guard_statistics_pass(void **state)
+{
+        RawClient *asker = scene_join(*state), *caller = scene_join(*state),
+                  *callee = scene_join(*state);
+        char rule[64];
+
+        scene_own(callee, NAME);
+        for (unsigned i = 0; i < 600; i++) {
+                snprintf(rule, sizeof(rule), "interface='t.Never',arg0='%u'", i);
+                scene_match(i % 2 ? caller : callee, rule);
+        }
+        for (unsigned round = 0; round < N_ROUNDS / 4; round++) {
+                traffic_call(caller, callee, NAME, traffic_size(round));
+                (void)expect_return(asker, stats_call(asker, "GetStats", NULL));
+                (void)expect_return(asker, stats_call(asker, "GetConnectionStats", NAME));
+                (void)expect_return(asker, stats_call(asker, "GetAllMatchRules", NULL));
+        }
+        expect_nothing(asker);
+}
+
+static int start_with_a_reply_timeout(void **state)
+{
+        return scene_start_with(state, "<limit name=\"reply_timeout\">600000</limit>"
+                                       "<limit name=\"max_replies_per_connection\">50000</limit>");
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
 
 int main(void)
@@ -254,7 +282,13 @@ int main(void)
                 TEST(test_guard_receiver_that_does_not_read_passes),
                 TEST(test_guard_many_calls_without_answer_pass),
                 TEST(test_guard_thousands_of_names_pass),
+                TEST(test_guard_statistics_pass),
         };
+        const struct CMUnitTest timed[] = {
+                TEST(test_guard_pipelined_calls_and_replies_pass),
+                TEST(test_guard_many_calls_without_answer_pass),
+        };
+        int r = scene_run("traffic", tests, scene_start);
 
-        return scene_run("traffic", tests, scene_start);
+        return r + scene_run("traffic (reply_timeout)", timed, start_with_a_reply_timeout);
 }

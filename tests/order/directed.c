@@ -37,7 +37,7 @@ static int open_control(void)
         return setenv("RINGBUS_STAGE", path, 1);
 }
 
-int directed_start(void **state)
+int directed_start_with(void **state, const char *config)
 {
         const char *workers;
         int r;
@@ -47,11 +47,16 @@ int directed_start(void **state)
         n_workers = (unsigned)strtoul(workers, NULL, 10);
         if (n_workers == 0 || n_workers > STAGED_THREADS_MAX || open_control() < 0)
                 return -1;
-        r = scene_start(state);
+        r = scene_start_with(state, config);
         unlink(getenv("RINGBUS_STAGE"));
         if (r == 0 && !((const Scene *)*state)->bus.is_ringbus)
                 n_workers = 1;
         return r;
+}
+
+int directed_start(void **state)
+{
+        return directed_start_with(state, NULL);
 }
 
 int directed_run_tests(const char *name, const struct CMUnitTest *tests, size_t n_tests)

@@ -23,6 +23,9 @@
 /* Group fixture: a staged bus with RINGBUS_TEST_WORKERS workers (2 unless set). */
 int directed_start(void **state);
 
+/* For group fixtures that need further elements in the configuration of their bus. */
+int directed_start_with(void **state, const char *config);
+
 /* Test fixture: lets everybody go on, closes the clients. */
 int directed_clear(void **state);
 

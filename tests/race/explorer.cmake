@@ -27,6 +27,9 @@ if(NOT RINGBUS_SANITIZE)
   ringbus_explore_test(router SOURCES ${router_sources} sync/mailbox.c sync/table.c
     DEPENDS ringbus_message ringbus_auth ringbus_proto)
   target_sources(explore_router PRIVATE router_fixture.c)
+  ringbus_explore_test(replies SOURCES ${router_sources} sync/mailbox.c sync/table.c
+    DEPENDS ringbus_message ringbus_auth ringbus_proto)
+  target_sources(explore_replies PRIVATE router_fixture.c)
 
   # What the C11 memory model allows; see weak.h. The explorer itself is compiled as everything is;
   # the code under test with its operations renamed, and with ThreadSanitizer's instrumentation but

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "broker/base/alloc.h"
 #include "broker/base/assert.h"
 #include "broker/router/rules.h"
 #include "broker/router/send.h"
@@ -39,6 +40,7 @@ static Seen seen[N_RECEIVERS];
 static uint64_t logs[N_RECEIVERS][LOG_MAX];
 static uint32_t n_sent[N_SENDERS];
 static uint64_t n_replaced[N_RECEIVERS];
+static uint64_t n_listed[N_SENDERS];
 static unsigned n_receivers; /* in this test */
 
 static const MatchRule by_interface = {.interface = {"com.example.Interface", 21},
@@ -85,6 +87,34 @@ static void broadcast(unsigned sender)
         ASSERT(result == SEND_OK);
 }
 
+/* All rules, while some change: who has one all the while is there with it, once. */
+static void list_all(unsigned index)
+{
+        const Router *router = &fixture.router;
+        unsigned n_of[N_WORKERS] = {0};
+        MatchesListed *listed;
+        Endpoint **endpoints;
+        size_t n;
+
+        ASSERT(matches_list(&router->matches, &fixture.router.turn, &listed, &n) == 0);
+        for (size_t i = 0; i < n; i++) {
+                char text[MATCHRULE_CANONICAL_MAX];
+                Endpoint *endpoint = matches_entry_endpoint(listed[i].entry);
+
+                ASSERT(listed[i].n == 1);
+                ASSERT(matches_entry_write(listed[i].entry, text) > 0);
+                n_of[CONTAINER_OF(endpoint, Client, endpoint)->index]++;
+        }
+        alloc_free(listed);
+        ASSERT(n_of[N_RECEIVERS] == MATCHRULE_ARG_INDEX_MAX + 1); /* the bystanders */
+        for (unsigned i = 0; i < N_RECEIVERS; i++)
+                ASSERT(n_of[i] <= 2);
+        ASSERT(names_list_endpoints(&router->names, &endpoints, &n) == 0);
+        ASSERT(n == N_WORKERS);
+        alloc_free(endpoints);
+        n_listed[index]++;
+}
+
 static void body(Race *race, unsigned index)
 {
         const bool replaces = *(const bool *)race->context;
@@ -97,7 +127,9 @@ static void body(Race *race, unsigned index)
         }
         fixture_begin_work();
         while (!race_is_over(race)) {
-                if (index >= N_RECEIVERS)
+                if (index >= N_RECEIVERS && race_random(&seed, 4) == 0)
+                        list_all(index - N_RECEIVERS);
+                else if (index >= N_RECEIVERS)
                         broadcast(index - N_RECEIVERS);
                 else if (index < n_receivers && replaces)
                         replace(index, odd ? &by_member : &by_interface,
@@ -132,6 +164,7 @@ static void run(unsigned n, bool replaces)
         memset(seen, 0, sizeof(seen));
         memset(n_sent, 0, sizeof(n_sent));
         memset(n_replaced, 0, sizeof(n_replaced));
+        memset(n_listed, 0, sizeof(n_listed));
         n_receivers = n;
         fixture_init(&fixture, N_WORKERS);
         for (unsigned i = 0; i < N_WORKERS; i++) {
@@ -155,9 +188,10 @@ static void run(unsigned n, bool replaces)
         for (unsigned i = 0; i < n; i++)
                 for (unsigned s = 0; s < N_SENDERS; s++)
                         assert_int_equal(seen[i].next_serial[s], n_sent[s] + 1);
-        print_message("%u and %u sent, %llu rules replaced\n", n_sent[0], n_sent[1],
-                      (unsigned long long)(n_replaced[0] + n_replaced[1]));
-        assert_true(n_sent[0] > 0 && n_sent[1] > 0);
+        print_message("%u and %u sent, %llu rules replaced, listed %llu times\n", n_sent[0],
+                      n_sent[1], (unsigned long long)(n_replaced[0] + n_replaced[1]),
+                      (unsigned long long)(n_listed[0] + n_listed[1]));
+        assert_true(n_sent[0] > 0 && n_sent[1] > 0 && n_listed[0] > 0);
         assert_int_equal(n_replaced[0] > 0, replaces);
 }
 

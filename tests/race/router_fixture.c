@@ -45,6 +45,7 @@ void fixture_init(Fixture *fixture, unsigned n_threads)
         ASSERT(policy_compile_open(1, &root->policy) == 0);
         /* All the same: larger than anything a test does, small enough to add to. */
         memset(&root->limits, 0x3f, sizeof(root->limits));
+        root->limits.reply_timeout_ms = 0;
         memset(fixture, 0, sizeof(*fixture));
         r = wake_init(&fixture->wake);
         ASSERT(r == 0);
@@ -177,7 +178,7 @@ static bool hand_over(Client *client, Pool *pool)
                 if (client->receive)
                         client->receive(client, message, &header);
                 client->first = next ? CONTAINER_OF(next, Delivery, node) : NULL;
-                counter_subtract(&client->endpoint.queued_bytes, message_charge(message));
+                endpoint_dequeue_sent(&client->endpoint, 1, message_charge(message), 0);
                 message_unref(pool, message, 1);
         }
         return true;

@@ -109,6 +109,34 @@ static void reader(void)
                 ASSERT(n_found[i] <= 1);
 }
 
+static void count_visit(TableNode *node, void *context)
+{
+        unsigned *n_met = context;
+        Entry *entry = CONTAINER_OF(node, Entry, node);
+
+        ASSERT(entry->text == 7);
+        n_met[entry - entries]++;
+}
+
+static void visitor(void)
+{
+        unsigned n_met[N_NODES] = {0};
+
+        table_visit(&table, count_visit, n_met);
+        ASSERT(n_met[0] == 1);
+        for (unsigned i = 1; i < N_NODES; i++)
+                ASSERT(n_met[i] <= 1);
+}
+
+static void visitor_of_crowd(void)
+{
+        unsigned n_met[N_NODES] = {0};
+
+        table_visit(&table, count_visit, n_met);
+        for (unsigned i = 0; i < N_NODES; i++)
+                ASSERT(i < CROWD ? n_met[i] == 1 : n_met[i] <= 1);
+}
+
 /* The control thread, once there is something, and another grower behind it. */
 static void reclaimer(void)
 {
@@ -151,4 +179,16 @@ static WeakScenario table_reclaim = {.name = "table: grow and insert, settle",
                                      .begin = begin_crowded,
                                      .end = check_grown};
 
-const WeakSuite weak_suite_table = {{&table_change, &table_growth, &table_reclaim}};
+static WeakScenario table_change_visit = {.name = "table: insert and remove, visit",
+                                          .n_threads = 2,
+                                          .threads = {writer, visitor},
+                                          .begin = begin_small,
+                                          .end = check_small};
+static WeakScenario table_growth_visit = {.name = "table: grow and insert, visit",
+                                          .n_threads = 2,
+                                          .threads = {grower, visitor_of_crowd},
+                                          .begin = begin_crowded,
+                                          .end = check_grown};
+
+const WeakSuite weak_suite_table = {
+        {&table_change, &table_growth, &table_reclaim, &table_change_visit, &table_growth_visit}};

@@ -3,7 +3,7 @@
 set(router_fixture router_fixture.c router_fixture_calls.c)
 set(router_libraries ringbus_router ringbus_test_support)
 foreach(name activation judge matches message monitors monitors_seen names ownership ownership_end
-             replies rules send send_capture send_race)
+             replies replies_expire rules send send_capture send_race)
   ringbus_unit_test(${name} SOURCES test_${name}.c ${router_fixture} DEPENDS ${router_libraries})
 endforeach()
 target_link_options(test_judge PRIVATE

@@ -203,8 +203,7 @@ void peer_fixture_turn_shard(PeerFixture *fixture, unsigned index)
 
         io_wait(shard->io, 0, false);
         shard->n_iovecs = 0;
-        shard->turn++;
-        shard->now_ns = clock_now_ns();
+        shard_begin_turn(shard);
         shard_handle_sent(shard);
         peer_fixture_continue(shard);
         first_batch = shard->n_batches;

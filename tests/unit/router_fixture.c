@@ -167,7 +167,7 @@ static void actor_destroy(Endpoint *endpoint, Pool *mine)
 
         assert_true(actor->left);
         assert_null(actor->mail);
-        assert_int_equal(counter_read(&endpoint->queued_bytes), 0);
+        assert_int_equal(endpoint_queued_bytes(endpoint), 0);
         assert_int_equal(counter_read(&endpoint->queued_fds), 0);
         assert_int_equal(counter_read(&endpoint->n_owed_to), 0);
         account_unref(mine, endpoint->account);
@@ -216,9 +216,7 @@ static void actor_finish(Actor *actor, const Delivery *delivery)
 {
         Message *message = delivery->message;
 
-        counter_subtract(&actor->endpoint.queued_bytes, message_charge(message));
-        if (message->n_fds > 0)
-                counter_subtract(&actor->endpoint.queued_fds, message->n_fds);
+        endpoint_dequeue_sent(&actor->endpoint, 1, message_charge(message), message->n_fds);
         message_end_delivery(delivery);
         message_unref(&actor->thread->pool, message, 1);
 }

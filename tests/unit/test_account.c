@@ -38,6 +38,22 @@ static int teardown(void **state)
         return 0;
 }
 
+static void test_account_notes_peaks_and_messages(void **state)
+{
+        (void)state;
+        account_charge(account, 300, 2);
+        account_charge(account, 400, 1);
+        account_discharge(account, 500, 3);
+        account_charge(account, 100, 0);
+        assert_int_equal(tally_read(&account->peak_bytes), 700);
+        assert_int_equal(tally_read(&account->peak_fds), 3);
+        account_discharge(account, 300, 0);
+        assert_int_equal(account_n_messages(account), 0);
+        refcount_add(&account->references, 1);
+        assert_int_equal(account_n_messages(account), 1);
+        account_unref(&pool, account);
+}
+
 static void test_account_is_over_only_above_a_limit(void **state)
 {
         (void)state;
@@ -126,6 +142,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
+                TEST(test_account_notes_peaks_and_messages),
                 TEST(test_account_is_over_only_above_a_limit),
                 TEST(test_account_paused_resumes_once_when_it_falls_to_the_limit),
                 TEST(test_account_paused_waits_for_both_limits),

@@ -135,7 +135,7 @@ static void test_monitors_hold_up_no_sender(void **state)
         assert_true(charged(a) > 0);
         assert_int_equal(actor_drop(e), 4); /* with the NameOwnerChanged of b */
         assert_int_equal(charged(a), 0);
-        assert_true(counter_read(&m->endpoint.queued_bytes) > 0);
+        assert_true(endpoint_queued_bytes(&m->endpoint) > 0);
 }
 
 /* The places for who watches are at hand: a further piece for each message is 8 KiB. */

@@ -90,11 +90,74 @@ static void test_peer_memory_message_that_cannot_be_assembled_ends_its_sender(vo
         remote_free(other);
 }
 
+/* `caller` has called `callee`, who has got the call. */
+static void call_peer(PeerFixture *fixture, Remote *caller, Remote *callee)
+{
+        const RawHeader call = {.type = RAWMESSAGE_CALL,
+                                .serial = 77,
+                                .path = "/t",
+                                .member = "M",
+                                .destination = callee->peer->endpoint.unique_name};
+        Marshal bytes;
+
+        marshal_init(&bytes, false);
+        rawmessage_build(&call, NULL, &bytes);
+        remote_write_all(caller, bytes.data, bytes.size);
+        marshal_deinit(&bytes);
+        assert_string_equal(remote_await(callee)->member, "M");
+        peer_fixture_settle(fixture, 3);
+}
+
+/* NoReply is due to the caller, and there is no memory for it: whoever notices, another thread too,
+ * ends the caller's connection. */
+static void test_peer_memory_caller_whose_callee_leaves_ends(void **state)
+{
+        PeerFixture *fixture = *state;
+
+        for (unsigned shard = 0; shard < fixture->n_shards; shard++) {
+                Remote *caller = remote_new(fixture, 0, true);
+                Remote *callee = remote_new(fixture, shard, true);
+
+                remote_hello(caller);
+                remote_hello(callee);
+                call_peer(fixture, caller, callee);
+                fails = true;
+                n_failures = 0;
+                remote_free(callee);
+                PEER_FIXTURE_UNTIL(fixture, n_failures > 0);
+                peer_fixture_settle(fixture, 5);
+                fails = false;
+                expect_ended(fixture, caller);
+                remote_free(caller);
+        }
+}
+
+static void test_peer_memory_caller_whose_time_is_over_ends(void **state)
+{
+        PeerFixture *fixture = *state;
+        Remote *caller = remote_new(fixture, 0, true), *callee = remote_new(fixture, 1, true);
+
+        remote_hello(caller);
+        remote_hello(callee);
+        fixture->root->limits.reply_timeout_ms = 20;
+        call_peer(fixture, caller, callee);
+        fails = true;
+        n_failures = 0;
+        PEER_FIXTURE_UNTIL(fixture, n_failures > 0);
+        peer_fixture_settle(fixture, 5);
+        fails = false;
+        expect_ended(fixture, caller);
+        remote_free(caller);
+        remote_free(callee);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 PEER_TEST(test_peer_memory_caller_without_answer_ends),
                 PEER_TEST(test_peer_memory_message_that_cannot_be_assembled_ends_its_sender),
+                PEER_TEST(test_peer_memory_caller_whose_callee_leaves_ends),
+                PEER_TEST(test_peer_memory_caller_whose_time_is_over_ends),
         };
 
         return peer_tests_run("peer memory", tests, ARRAY_SIZE(tests));

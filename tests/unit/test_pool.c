@@ -236,10 +236,28 @@ static void test_pool_free_blocks_are_poisoned(void **state)
 }
 #endif
 
+static void test_pool_says_how_much_is_free(void **state)
+{
+        size_t bytes, unused;
+        void *block;
+
+        (void)state;
+        assert_int_equal(pool_bytes(&pool), 0);
+        block = pool_alloc(&pool, 100);
+        assert_non_null(block);
+        bytes = pool_bytes(&pool);
+        unused = pool_free_bytes(&pool);
+        assert_true(bytes >= unused + 128);
+        pool_free(&pool, block, 100);
+        assert_int_equal(pool_bytes(&pool), bytes);
+        assert_int_equal(pool_free_bytes(&pool), unused + 128);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
+                TEST(test_pool_says_how_much_is_free),
                 TEST(test_pool_block_is_aligned_and_all_its_bytes_are_ours),
                 TEST(test_pool_blocks_of_one_class_do_not_overlap),
                 TEST(test_pool_reuses_a_freed_block_of_the_same_class_only),

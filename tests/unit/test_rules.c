@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AddMatch and RemoveMatch: counting, limits, what goes with whom, and the order of their effects.
  */
+#include <stdio.h>
 #include <string.h>
 
+#include "broker/base/alloc.h"
 #include "broker/router/busmessage.h"
 #include "tests/unit/router_fixture.h"
 
@@ -68,6 +70,56 @@ static void test_rules_equal_rules_are_counted(void **state)
         actor_expect_nothing(a);
         assert_int_equal(actor_remove_rule(a, "interface=a.b,member=M"), RULES_NOT_FOUND);
         assert_int_equal(rules_count(a->thread, &a->endpoint), 0);
+}
+
+static void test_rules_totals_and_peaks_are_counted(void **state)
+{
+        RouterFixture *fixture = *state;
+        Actor *a = actor_join(fixture, 0), *b = actor_join(fixture, 1);
+        const Router *router = &fixture->router;
+        unsigned n, peak;
+
+        assert_int_equal(actor_add_rule(a, "member=M"), RULES_OK);
+        assert_int_equal(actor_add_rule(a, "member=M"), RULES_OK);
+        assert_int_equal(actor_add_rule(b, "member=N"), RULES_OK);
+        assert_int_equal(tally_read(&router->n_rules), 3);
+        assert_int_equal(actor_remove_rule(a, "member=M"), RULES_OK);
+        rules_read_counts(a->thread, &a->endpoint, &n, &peak);
+        assert_int_equal(n, 1);
+        assert_int_equal(peak, 2);
+        actor_leave(a);
+        assert_int_equal(tally_read(&router->n_rules), 1);
+        assert_int_equal(tally_read(&router->peak_rules), 3);
+        assert_int_equal(tally_read(&router->peak_rules_per_connection), 2);
+}
+
+/* What was removed while the list was made is not on it. */
+static void test_rules_list_holds_each_rule_with_its_count(void **state)
+{
+        RouterFixture *fixture = *state;
+        Actor *a = actor_join(fixture, 0), *b = actor_join(fixture, 1);
+        char text[MATCHRULE_CANONICAL_MAX];
+        MatchesListed *listed;
+        size_t n;
+
+        for (unsigned i = 0; i < 600; i++) {
+                snprintf(text, sizeof(text), "arg0='%u'", i);
+                assert_int_equal(actor_add_rule(i % 2 ? a : b, text), RULES_OK);
+        }
+        assert_int_equal(actor_add_rule(a, "arg0='1'"), RULES_OK);
+        assert_int_equal(actor_remove_rule(b, "arg0='0'"), RULES_OK);
+        assert_int_equal(matches_list(&fixture->router.matches, &fixture->router.turn, &listed, &n),
+                         0);
+        assert_int_equal(n, 599);
+        for (size_t i = 0; i < n; i++) {
+                bool twice;
+
+                text[matches_entry_write(listed[i].entry, text)] = '\0';
+                twice = !strcmp(text, "arg0='1'");
+                assert_string_not_equal(text, "arg0='0'");
+                assert_int_equal(listed[i].n, twice ? 2 : 1);
+        }
+        alloc_free(listed);
 }
 
 /* The reference's bug is not copied: another namespace is another rule. */
@@ -215,6 +267,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 ROUTER_TEST(test_rules_ack_separates_before_and_after),
                 ROUTER_TEST(test_rules_equal_rules_are_counted),
+                ROUTER_TEST(test_rules_totals_and_peaks_are_counted),
+                ROUTER_TEST(test_rules_list_holds_each_rule_with_its_count),
                 ROUTER_TEST(test_rules_namespaces_differ),
                 ROUTER_TEST(test_rules_of_another_connection_are_not_found),
                 ROUTER_TEST(test_rules_limit_counts_repetitions),

@@ -102,13 +102,32 @@ static void test_send_quota_is_over_not_at_the_limit(void **state)
         Actor *a = actor_join(fixture, 0), *b = actor_join(fixture, 1);
 
         actor_signal(a, ":1.1", "S");
-        fixture->root->limits.max_outgoing_bytes = counter_read(&b->endpoint.queued_bytes);
+        fixture->root->limits.max_outgoing_bytes = endpoint_queued_bytes(&b->endpoint);
         assert_int_equal(actor_signal(a, ":1.1", "S"), SEND_OK);
         assert_int_equal(actor_signal(a, ":1.1", "S"), SEND_FULL);
         actor_expect(b, "signal S");
         assert_int_equal(actor_signal(a, ":1.1", "S"), SEND_OK);
         assert_int_equal(actor_drop(b), 2);
-        assert_int_equal(counter_read(&b->endpoint.queued_bytes), 0);
+        assert_int_equal(endpoint_queued_bytes(&b->endpoint), 0);
+}
+
+static void test_send_queue_counts_messages_and_notes_peaks(void **state)
+{
+        RouterFixture *fixture = *state;
+        Actor *a = actor_join(fixture, 0), *b = actor_join(fixture, 1);
+        uint64_t bytes;
+
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(actor_signal(a, ":1.1", "S"), SEND_OK);
+        assert_int_equal(endpoint_queued_messages(&b->endpoint), 3);
+        bytes = endpoint_queued_bytes(&b->endpoint);
+        assert_true(bytes > 0 && bytes % 3 == 0);
+        actor_expect(b, "signal S");
+        assert_int_equal(endpoint_queued_messages(&b->endpoint), 2);
+        assert_int_equal(endpoint_queued_bytes(&b->endpoint), bytes / 3 * 2);
+        assert_int_equal(actor_drop(b), 2);
+        assert_int_equal(endpoint_queued_messages(&b->endpoint), 0);
+        assert_int_equal(tally_read(&b->endpoint.peak_queued_bytes), bytes);
 }
 
 static SendResult send_fds(Actor *from, const char *destination, uint32_t n, bool *ret_taken)
@@ -225,7 +244,7 @@ static void test_send_to_closed_mailbox_is_dropped(void **state)
         assert_int_equal(actor_signal(a, ":1.1", "S"), SEND_OK);
         assert_int_equal(actor_call(a, 5, ":1.1"), SEND_OK);
         assert_int_equal(counter_read(&a->endpoint.account->bytes), 0);
-        assert_int_equal(counter_read(&b->endpoint.queued_bytes), 0);
+        assert_int_equal(endpoint_queued_bytes(&b->endpoint), 0);
         actor_leave(b);
         actor_expect(a, "error 5 NoReply");
         actor_expect_nothing(a);
@@ -314,6 +333,7 @@ int main(void)
                 ROUTER_TEST(test_send_to_nobody_no_owner),
                 ROUTER_TEST(test_send_refused_results_leave_no_trace),
                 ROUTER_TEST(test_send_quota_is_over_not_at_the_limit),
+                ROUTER_TEST(test_send_queue_counts_messages_and_notes_peaks),
                 ROUTER_TEST(test_send_fds_only_to_who_takes_them),
                 ROUTER_TEST(test_send_broadcast_of_fds_skips_who_does_not_take_them),
                 ROUTER_TEST(test_send_broadcast_skips_full_receivers),

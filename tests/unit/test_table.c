@@ -252,6 +252,43 @@ static void test_table_out_of_memory_only_keeps_it_small(void **state)
         assert_int_equal(qsbr_reclaim(&qsbr), 1);
 }
 
+static unsigned n_visits[1000];
+
+static void count_visit(TableNode *node, void *context)
+{
+        const Item *item = CONTAINER_OF(node, Item, node);
+
+        assert_ptr_equal(context, &table);
+        n_visits[item - items]++;
+}
+
+/* The first visit begins before the table grows, and goes on along the old chains. */
+static void grow_at_first_visit(TableNode *node, void *context)
+{
+        if (n_visits[999] == 0) {
+                n_visits[999] = 1;
+                table_grow(&table, &lock);
+        }
+        count_visit(node, context);
+}
+
+static void test_table_visit_meets_each_node_once(void **state)
+{
+        (void)state;
+        memset(n_visits, 0, sizeof(n_visits));
+        table_visit(&table, count_visit, &table); /* an empty one */
+        for (unsigned i = 0; i < 300; i++)
+                insert(i);
+        table_visit(&table, grow_at_first_visit, &table);
+        for (unsigned i = 0; i < 300; i++)
+                assert_int_equal(n_visits[i], 1);
+        table_remove(&table, &items[7].node);
+        table_visit(&table, count_visit, &table);
+        for (unsigned i = 0; i < 300; i++)
+                assert_int_equal(n_visits[i], i == 7 ? 1 : 2);
+        assert_int_equal(qsbr_reclaim(&qsbr), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -265,6 +302,7 @@ int main(void)
                 TEST(test_table_reader_goes_on_along_the_old_chains_while_it_grows),
                 TEST(test_table_remove_after_growth_and_growth_after_remove),
                 TEST(test_table_out_of_memory_only_keeps_it_small),
+                TEST(test_table_visit_meets_each_node_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
