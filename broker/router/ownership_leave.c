@@ -90,7 +90,6 @@ static void ownership_lose_unique(Step *step, Endpoint *endpoint, bool leaves) L
                               STEP_RAISE_EPOCH);
         step_broadcast_own(step, busmessage_owner_changed(thread, unique, unique, TEXT("")),
                            leaves ? endpoint : NULL);
-        names_uncount_place(&thread->router->names);
 }
 
 void ownership_become_monitor(RouterThread *thread, Endpoint *endpoint,
@@ -108,6 +107,7 @@ void ownership_become_monitor(RouterThread *thread, Endpoint *endpoint,
         rules_begin_capturing(&step);
         ownership_lose_unique(&step, endpoint, false);
         names_hide(names, endpoint);
+        names_uncount_place(names);
         ownership_give_up_all(&step, endpoint, false);
         STAGE_STOP(MONITOR_ANNOUNCED, endpoint->id);
         rules_begin_monitoring(&step, endpoint);
@@ -129,8 +129,10 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
                 step_begin(&step, thread);
                 rules_leave(&step, endpoint);
                 ownership_give_up_all(&step, endpoint, true);
-                if (!endpoint->monitor)
+                if (!endpoint->monitor) {
                         ownership_lose_unique(&step, endpoint, true);
+                        names_uncount_place(names);
+                }
                 names_leave(names, endpoint);
                 step_end(&step);
                 lock_release(&names->lock);

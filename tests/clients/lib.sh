@@ -75,11 +75,11 @@ await() {
         return 1
 }
 
-# await_capture FILE TEXT COUNT WHAT: until $scratch/FILE is a pcap file in which that many
-# whole D-Bus messages contain the text.
+# await_capture FILE TEXT COUNT WHAT: until $scratch/FILE is a pcap file in which that many whole
+# D-Bus messages contain the text.
 await_capture() {
         local file=$scratch/$1 text=$2 count=$3 what=$4 tries
-        for ((tries = 0; tries < 600; tries++)); do
+        for ((tries = 0; tries < 300; tries++)); do
                 if [ "$(/usr/bin/python3 "$here/pcap.py" "$file" "$text")" -ge "$count" ]; then
                         echo "ok: $what"
                         return 0

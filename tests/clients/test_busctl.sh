@@ -45,14 +45,14 @@ refuse 'not provided' 'call nobody once more' "${run[@]}" call t.ringbus.Nobody 
 await monitor 'STRING "watched"' 'monitor sees the request and the answer' 2
 await monitor 'Destination=t.ringbus.Nobody' 'monitor sees what is refused'
 await monitor 'ErrorName=org.freedesktop.DBus.Error.ServiceUnknown' 'monitor sees the refusal'
-start few "${run[@]}" monitor --match="type='method_call',interface='$interface'" "$service"
-await few 'Monitoring bus message stream' 'monitor of one service starts'
+start few "${run[@]}" monitor --match="type='method_call',interface='$interface'"
+await few 'Monitoring bus message stream' 'monitor with a rule starts'
 start capture stdbuf --output=0 "${run[@]}" capture
-await_capture capture NameLost 1 'capture starts'
+await capture 'Monitoring bus message stream' 'capture starts'
 expect 's "again"' 'call a method again' \
         "${run[@]}" call "$service" "$object" "$interface" Echo s again
-await few 'STRING "again"' 'monitor of one service sees the request'
-await_capture capture again 2 'capture has the request and the answer'
+await few 'STRING "again"' 'monitor with a rule sees the request'
+await capture 'again' 'capture has the request' # a pcapng file
 [ "$(grep -c 'STRING "again"' "$scratch/few")" -eq 1 ] ||
         fail 'monitor sees what it did not ask for'
 done_testing
