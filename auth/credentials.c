@@ -173,6 +173,18 @@ void credentials_read_command(Credentials *credentials)
         credentials->command[strcspn(credentials->command, "\n")] = '\0';
 }
 
+void credentials_set_user(Credentials *credentials, uid_t uid)
+{
+        if (uid == credentials->uid)
+                return;
+        credentials->uid = uid;
+        credentials->gid = (gid_t)-1;
+        credentials->groups = alloc_free(credentials->groups);
+        credentials->n_groups = 0;
+        credentials->security_label = alloc_free(credentials->security_label);
+        credentials->security_label_size = 0;
+}
+
 void credentials_deinit(Credentials *credentials)
 {
         credentials->groups = alloc_free(credentials->groups);

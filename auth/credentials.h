@@ -14,7 +14,7 @@
 enum { CREDENTIALS_COMMAND_MAX = 16 }; /* TASK_COMM_LEN, with its NUL */
 
 typedef struct Credentials {
-        uid_t uid;
+        uid_t uid; /* (uid_t)-1: anonymous */
         gid_t gid;
         pid_t pid;     /* a label, never a key for decisions; 0: unknown */
         gid_t *groups; /* sorted, unique, the primary gid included; NULL: not known */
@@ -39,6 +39,12 @@ int credentials_read(int fd, Credentials *ret_credentials);
  * after connect() and only for the log. Leaves it empty if there is none.
  */
 void credentials_read_command(Credentials *credentials);
+
+/*
+ * The peer has proved to be somebody, or nobody (SASL_NO_UID), by other means than the socket: if
+ * that is not who the kernel reports, only the process ids stay of what the kernel says.
+ */
+void credentials_set_user(Credentials *credentials, uid_t uid);
 
 /* Frees and closes what it holds; idempotent. */
 void credentials_deinit(Credentials *credentials);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -250,10 +251,13 @@ static int bus_start_gate(Bus *bus)
                 listeners[i].fd = bus->listeners->items[i].fd;
                 memcpy(listeners[i].guid, bus->listeners->items[i].guid, sizeof(listeners[i].guid));
         }
+        bus_auth_init(bus, &options);
         r = gate_new(&options, &bus->gate);
         alloc_free(listeners);
         if (r < 0)
                 log_error("cannot start the gate: %s", strerror(-r));
+        else
+                bus_auth_continue(bus);
         return r;
 }
 
@@ -309,6 +313,8 @@ static int bus_wait(Bus *bus, bool pausing, ReadyEvent *events, unsigned n_event
                 wake_prepare(&bus->retired_wake);
         if (bus_reload_is_due(bus) || (!pausing && qsbr_has_retired(&bus->qsbr)))
                 timeout = 0;
+        if (timeout > bus_auth_timeout(bus))
+                timeout = bus_auth_timeout(bus);
         n = ready_wait(&bus->ready, timeout, events, n_events);
         wake_finish(&bus->retired_wake);
         wake_finish(&bus->wake);
@@ -330,6 +336,7 @@ int bus_run(Bus *bus)
                 if (bus_handle_events(bus, events, n))
                         return 0;
                 bus_reload_continue(bus);
+                bus_auth_continue(bus);
                 reclaimed = qsbr_reclaim(&bus->qsbr) > 0;
         }
 }
@@ -343,6 +350,7 @@ Bus *bus_free(Bus *bus)
         if (!bus_reload_deinit(bus))
                 return NULL;
         bus->gate = gate_free(bus->gate);
+        bus_auth_deinit(bus);
         driver_deinit(&bus->driver);
         router_deinit(&bus->router);
         close(bus->signal_fd);

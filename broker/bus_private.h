@@ -5,6 +5,7 @@
 /* What the bus consists of; shared by bus.c and bus_workers.c. Owner: the main thread. */
 
 #include "broker/bus.h"
+#include "broker/bus_auth.h"
 #include "broker/bus_reload.h"
 #include "broker/gate/gate.h"
 #include "broker/io/ready.h"
@@ -27,6 +28,7 @@ struct Bus {
         uint64_t random; /* gate's thread: state of a generator, not 0 */
         Gate *gate;
         BusReload reload;
+        BusAuth auth;
 };
 
 /* Any worker, or control: an answer goes to the worker of its caller. DriverHooks.post_answer. */

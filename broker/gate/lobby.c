@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
-#include "broker/base/log.h"
 #include "broker/base/trace.h"
 
 /* Of one listener, before other events have their turn. */
@@ -88,40 +87,48 @@ void lobby_collect(Lobby *lobby)
 }
 
 /* Ends a handshake without an admitted connection. */
-static void end_handshake(Lobby *lobby, Handshake *handshake, Tally *reason)
+static void end_handshake(Lobby *lobby, Handshake *handshake, GateRefusal kind)
 {
-        tally_add(reason, 1);
+        lobby_note_refusal(lobby, kind, handshake->peer);
+        if (handshake->inquiry)
+                handshake->inquiry->handshake = NULL; /* its answer comes back to nobody */
+        handshake->inquiry = NULL;
         end_ticket(lobby, handshake->ticket);
         free_handshake(lobby, handshake);
 }
 
-static bool admits(Lobby *lobby, const Credentials *credentials)
+/* Who has authenticated: may he use this bus? Otherwise *ret_kind tells why not. */
+static bool admits(const Lobby *lobby, const Handshake *handshake, const Credentials *credentials,
+                   GateRefusal *ret_kind)
 {
         const GateOptions *options = &lobby->options;
 
-        if (options->admits ? options->admits(options->context, credentials)
-                            : credentials->uid == options->bus_uid)
-                return true;
-        if (throttle_passes(&lobby->log_uid, lobby->now_ns))
-                log_warning("Refused a connection of uid %u: the policy of this bus, which runs as "
-                            "uid %u, does not let that user connect",
-                            (unsigned)credentials->uid, (unsigned)options->bus_uid);
-        return false;
+        if (handshake->sasl.mechanism == SASL_MECHANISM_ANONYMOUS) {
+                *ret_kind = GATE_REFUSAL_ANONYMOUS;
+                return options->allow_anonymous;
+        }
+        *ret_kind = GATE_REFUSAL_USER;
+        return options->admits ? options->admits(options->context, credentials)
+                               : credentials->uid == options->bus_uid;
 }
 
 static void admit_handshake(Lobby *lobby, Handshake *handshake)
 {
-        GateConnection *connection = NULL;
+        GateConnection *connection;
+        GateRefusal kind;
 
         TRACE_HOP();
         /* Before anything else: nothing may be watching the fd when it changes its owner. */
         if (handshake->watched)
                 ready_remove(lobby->ready, handshake->fd);
         handshake->watched = false;
-        if (handshake_take_connection(handshake, &connection) < 0 ||
-            !admits(lobby, &connection->credentials)) {
+        if (handshake_take_connection(handshake, &connection) < 0) {
+                end_handshake(lobby, handshake, GATE_REFUSAL_RESOURCES);
+                return;
+        }
+        if (!admits(lobby, handshake, &connection->credentials, &kind)) {
                 gate_connection_free(connection);
-                end_handshake(lobby, handshake, &lobby->refused);
+                end_handshake(lobby, handshake, kind);
                 return;
         }
         connection->ticket = handshake->ticket;
@@ -138,15 +145,35 @@ static void watch_handshake(Lobby *lobby, Handshake *handshake)
                 return;
         r = ready_add(lobby->ready, handshake->fd, true, false, &handshake->source);
         if (r < 0)
-                end_handshake(lobby, handshake, &lobby->refused);
+                end_handshake(lobby, handshake, GATE_REFUSAL_RESOURCES);
         else
                 handshake->watched = true;
 }
 
-void lobby_read(Lobby *lobby, Handshake *handshake)
+/*
+ * Posts its question. Until there is an answer it is not watched: what it says meanwhile stays in
+ * its socket, and nothing but its deadline ends it. A question too many is answered here: no.
+ */
+static HandshakeResult ask(Lobby *lobby, Handshake *handshake)
 {
-        TRACE_HOP();
-        switch (handshake_read(handshake, (unsigned)tally_read(&lobby->max_message_unix_fds))) {
+        static const SaslAnswer no = {.available = true};
+        HandshakeResult result = HANDSHAKE_ASKING;
+
+        if (handshake->watched)
+                ready_remove(lobby->ready, handshake->fd);
+        handshake->watched = false;
+        while (result == HANDSHAKE_ASKING && inquiries_post(&lobby->inquiries, handshake) < 0)
+                result = handshake_take_answer(handshake, &no);
+        return result;
+}
+
+static void go_on(Lobby *lobby, Handshake *handshake, HandshakeResult result)
+{
+        if (result == HANDSHAKE_ASKING)
+                result = ask(lobby, handshake);
+        switch (result) {
+        case HANDSHAKE_ASKING:
+                break;
         case HANDSHAKE_WAITING:
                 watch_handshake(lobby, handshake);
                 break;
@@ -154,21 +181,31 @@ void lobby_read(Lobby *lobby, Handshake *handshake)
                 admit_handshake(lobby, handshake);
                 break;
         case HANDSHAKE_FAILED:
-                end_handshake(lobby, handshake, &lobby->refused);
+                end_handshake(lobby, handshake, handshake->refusal);
                 break;
         }
 }
 
-static int take_share(Lobby *lobby, uid_t uid)
+void lobby_read(Lobby *lobby, Handshake *handshake)
 {
-        unsigned max = (unsigned)tally_read(&lobby->max_incomplete_per_uid);
-        int r = share_take(&lobby->shares, uid, max);
+        TRACE_HOP();
+        go_on(lobby, handshake,
+              handshake_read(handshake, (unsigned)tally_read(&lobby->max_message_unix_fds)));
+}
 
-        if (r == -EUSERS && throttle_passes(&lobby->log_share, lobby->now_ns))
-                log_warning("Closed a connection of uid %u, which has %u others that have not "
-                            "authenticated and said Hello yet",
-                            (unsigned)uid, max);
-        return r;
+void lobby_resume(Lobby *lobby)
+{
+        Inquiry *inquiry;
+
+        while ((inquiry = inquiries_take(&lobby->inquiries))) {
+                Handshake *handshake = inquiry->handshake;
+
+                if (handshake) {
+                        handshake->inquiry = NULL;
+                        go_on(lobby, handshake, handshake_take_answer(handshake, &inquiry->answer));
+                }
+                inquiry_free(inquiry);
+        }
 }
 
 /* A place for one connection more of `uid`. 0 or -errno. */
@@ -178,7 +215,8 @@ static int issue_ticket(Lobby *lobby, uid_t uid, GateTicket **ret_ticket)
         int r = ticket ? 0 : -ENOMEM;
 
         if (r == 0 && uid != lobby->options.bus_uid && uid != 0) {
-                r = take_share(lobby, uid);
+                r = share_take(&lobby->shares, uid,
+                               (unsigned)tally_read(&lobby->max_incomplete_per_uid));
                 ticket->shares = r == 0;
         }
         if (r < 0) {
@@ -192,10 +230,28 @@ static int issue_ticket(Lobby *lobby, uid_t uid, GateTicket **ret_ticket)
         return 0;
 }
 
-/* Takes `fd` over on success. */
-static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
-                         Handshake **ret_handshake)
+static SaslOptions make_options(const Lobby *lobby, const AcceptorListener *listener, uid_t uid)
 {
+        SaslOptions options = {
+                .allowed = lobby->options.mechanisms,
+                .served = SASL_MECHANISM_EXTERNAL | SASL_MECHANISM_ANONYMOUS,
+                .may_pass_fds = true,
+                .has_peer_uid = true,
+                .peer_uid = uid,
+                .bus_uid = lobby->options.bus_uid,
+        };
+
+        if (tally_read(&lobby->offers_cookies))
+                options.served |= SASL_MECHANISM_COOKIE_SHA1;
+        memcpy(options.guid, listener->listener.guid, sizeof(options.guid));
+        return options;
+}
+
+/* Takes `fd` over on success. *ret_peer is who it is, as far as known. */
+static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
+                         RefusalPeer *ret_peer, Handshake **ret_handshake)
+{
+        SaslOptions options;
         struct ucred peer;
         socklen_t size = sizeof(peer);
         GateTicket *ticket;
@@ -203,11 +259,12 @@ static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
                 return -errno;
+        *ret_peer = (RefusalPeer){.uid = peer.uid, .pid = peer.pid};
         r = issue_ticket(lobby, peer.uid, &ticket);
         if (r < 0)
                 return r;
-        r = handshake_new(fd, peer.uid, listener->listener.guid, lobby->options.mechanisms,
-                          ret_handshake);
+        options = make_options(lobby, listener, peer.uid);
+        r = handshake_new(fd, *ret_peer, &options, ret_handshake);
         if (r < 0) {
                 end_ticket(lobby, ticket);
                 return r;
@@ -240,15 +297,17 @@ static void insert_by_deadline(Lobby *lobby, Handshake *handshake)
 static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
 {
         const uint64_t timeout_ms = tally_read(&lobby->auth_timeout_ms);
+        RefusalPeer peer = {.uid = SASL_NO_UID};
         Handshake *handshake;
         int r;
 
         TRACE_HOP();
-        r = new_handshake(lobby, listener, fd, &handshake);
+        r = new_handshake(lobby, listener, fd, &peer, &handshake);
         tally_add(&lobby->accepted, 1); /* incomplete first: whoever reads both misses nobody */
         if (r < 0) {
                 close(fd);
-                tally_add(&lobby->refused, 1);
+                lobby_note_refusal(
+                        lobby, r == -EUSERS ? GATE_REFUSAL_SHARE : GATE_REFUSAL_RESOURCES, peer);
                 return;
         }
         if (timeout_ms)
@@ -269,7 +328,8 @@ void lobby_accept(Lobby *lobby, Acceptor *acceptor, AcceptorListener *listener)
                 }
                 if (fd == -EMFILE) {
                         tally_add(&lobby->accepted, 1);
-                        tally_add(&lobby->refused, 1);
+                        tally_add(&lobby->refused, 1); /* the acceptor has logged it */
+                        tally_add(&lobby->refusals.counts[GATE_REFUSAL_RESOURCES], 1);
                 }
                 if (fd != -ECONNABORTED)
                         break;
@@ -281,14 +341,8 @@ void lobby_expire(Lobby *lobby)
         Handshake *handshake;
 
         while ((handshake = find_oldest(lobby)) && handshake->deadline_ns &&
-               handshake->deadline_ns <= lobby->now_ns) {
-                if (throttle_passes(&lobby->log_timeout, lobby->now_ns))
-                        log_notice("Closed a connection of uid %u that had not authenticated "
-                                   "within %llu ms (auth_timeout)",
-                                   (unsigned)handshake->uid,
-                                   (unsigned long long)tally_read(&lobby->auth_timeout_ms));
-                end_handshake(lobby, handshake, &lobby->timed_out);
-        }
+               handshake->deadline_ns <= lobby->now_ns)
+                end_handshake(lobby, handshake, GATE_REFUSAL_TIMEOUT);
 }
 
 uint64_t lobby_deadline(const Lobby *lobby)
@@ -300,13 +354,16 @@ uint64_t lobby_deadline(const Lobby *lobby)
         return handshake->deadline_ns;
 }
 
-void lobby_init(Lobby *lobby, Ready *ready, const GateOptions *options)
+void lobby_init(Lobby *lobby, Ready *ready, Wake *wake, const GateOptions *options)
 {
         *lobby = (Lobby){.options = *options, .ready = ready};
         lobby->options.listeners = NULL; /* the acceptor has copies */
         lobby->options.n_listeners = 0;
         list_init(&lobby->handshakes);
         stack_init(&lobby->completed);
+        inquiries_init(&lobby->inquiries, &lobby->options, wake);
+        refusals_init(&lobby->refusals, &lobby->options);
+        tally_set(&lobby->offers_cookies, options->post_job && options->answer);
         lobby_set_limits(lobby, options->max_incomplete, options->auth_timeout_ms,
                          options->max_message_unix_fds);
 }
@@ -324,12 +381,18 @@ void lobby_set_limits(Lobby *lobby, unsigned max_incomplete, uint64_t auth_timeo
         tally_set(&lobby->max_message_unix_fds, max_message_unix_fds);
 }
 
+void lobby_offer_cookies(Lobby *lobby, bool offered)
+{
+        tally_set(&lobby->offers_cookies, offered);
+}
+
 void lobby_deinit(Lobby *lobby)
 {
         Handshake *handshake;
 
         while ((handshake = find_oldest(lobby)))
-                end_handshake(lobby, handshake, &lobby->refused);
+                end_handshake(lobby, handshake, GATE_REFUSAL_LEFT);
+        inquiries_deinit(&lobby->inquiries);
         lobby_collect(lobby);
         share_deinit(&lobby->shares);
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGBUS_GATE_REFUSAL_H
+#define RINGBUS_GATE_REFUSAL_H
+
+/*
+ * Refusals: who was turned away, and why: counted always, logged now and then, for strangers decide
+ * how often there is something to log. A line names the uid, the pid and the executable, which the
+ * clerk looks up: /proc may make one wait.
+ *
+ * Owner: the gate's thread; the counters any thread may read, and `job` with what it is about is
+ * the clerk's while `busy`.
+ */
+
+#include "broker/base/job.h"
+#include "broker/gate/gate.h"
+#include "broker/gate/throttle.h"
+#include "broker/sync/switch.h"
+#include "broker/sync/tally.h"
+
+typedef struct Refusals {
+        const GateOptions *options; /* borrowed: post_job */
+        Tally counts[GATE_N_REFUSALS];
+        Throttle throttles[GATE_N_REFUSALS];
+        uint64_t silent[GATE_N_REFUSALS]; /* not logged since the last line of the kind */
+        Switch busy;                      /* the clerk is writing a line: */
+        Job job;
+        uid_t uid;
+        pid_t pid;
+        char reason[160];
+} Refusals;
+
+/* Whom a refusal concerns: SO_PEERCRED of the socket. */
+typedef struct RefusalPeer {
+        uid_t uid;
+        pid_t pid;
+} RefusalPeer;
+
+void refusals_init(Refusals *refusals, const GateOptions *options);
+
+/* Counts a refusal, and logs it with a reason, "this bus admits only uid 0", if it is time to. */
+void refusals_note(Refusals *refusals, GateRefusal kind, RefusalPeer peer, uint64_t now_ns,
+                   const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The reasons that need no details: in words. */
+const char *refusals_text(GateRefusal kind);
+
+#endif
