@@ -11,7 +11,7 @@
 #include "auth/sasl.h"
 #include "broker/base/list.h"
 #include "broker/gate/gate.h"
-#include "broker/gate/refusal.h"
+#include "broker/gate/refusals.h"
 #include "broker/gate/source.h"
 
 typedef struct Inquiry Inquiry;

@@ -204,7 +204,7 @@ void lobby_resume(Lobby *lobby)
                         handshake->inquiry = NULL;
                         go_on(lobby, handshake, handshake_take_answer(handshake, &inquiry->answer));
                 }
-                inquiry_free(inquiry);
+                inquiries_free(inquiry);
         }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See inquiry.h. */
+/* See inquiries.h. */
 
-#include "broker/gate/inquiry.h"
+#include "broker/gate/inquiries.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,7 +17,7 @@ void inquiries_init(Inquiries *inquiries, const GateOptions *options, Wake *wake
         stack_init(&inquiries->answered);
 }
 
-void inquiry_free(Inquiry *inquiry)
+void inquiries_free(Inquiry *inquiry)
 {
         explicit_bzero(&inquiry->answer, sizeof(inquiry->answer));
         alloc_free(inquiry);
@@ -30,7 +30,7 @@ void inquiries_deinit(Inquiries *inquiries)
         stack_take(&inquiries->answered); /* they are in the list as well */
         inquiries->taken = NULL;
         while ((node = list_take_first(&inquiries->unanswered)))
-                inquiry_free(CONTAINER_OF(node, Inquiry, node));
+                inquiries_free(CONTAINER_OF(node, Inquiry, node));
         inquiries->n = 0;
 }
 

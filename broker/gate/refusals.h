@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RINGBUS_GATE_REFUSAL_H
-#define RINGBUS_GATE_REFUSAL_H
+#ifndef RINGBUS_GATE_REFUSALS_H
+#define RINGBUS_GATE_REFUSALS_H
 
 /*
  * Refusals: who was turned away, and why: counted always, logged now and then, for strangers decide

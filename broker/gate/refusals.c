@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See refusal.h. A client that merely left is counted, never logged. */
+/* See refusals.h. A client that merely left is counted, never logged. */
 
-#include "broker/gate/refusal.h"
+#include "broker/gate/refusals.h"
 
 #include <fcntl.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RINGBUS_GATE_INQUIRY_H
-#define RINGBUS_GATE_INQUIRY_H
+#ifndef RINGBUS_GATE_INQUIRIES_H
+#define RINGBUS_GATE_INQUIRIES_H
 
 /*
  * Inquiries: the questions of handshakes that files or name services have to answer. The gate never
@@ -51,6 +51,6 @@ int inquiries_post(Inquiries *inquiries, Handshake *handshake);
 /* The next inquiry that was answered, or NULL. The caller looks at its handshake, if there still is
  * one, and frees it. */
 Inquiry *inquiries_take(Inquiries *inquiries);
-void inquiry_free(Inquiry *inquiry);
+void inquiries_free(Inquiry *inquiry);
 
 #endif
