@@ -28,7 +28,7 @@ DRIVER = ["--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus
 
 
 class Bus:
-    """A daemon in `folder`, which holds its socket, its log and, unless `home` is given, its HOME."""
+    """A daemon in `folder`, which holds its socket, its log and, if no `home` is given, its HOME."""
 
     n_buses = 0
 
@@ -284,7 +284,7 @@ class AuthenticationTest(unittest.TestCase):
         self.assert_works(bus.get_id())
 
     def test_keyring_that_cannot_be_used(self):
-        """The mechanism is gone, one line says why, EXTERNAL goes on; put right, it comes back."""
+        """The mechanism is gone, one line says why, EXTERNAL goes on."""
         folder = self.home("open")
         os.mkdir(folder + "/.dbus-keyrings", 0o755)
         bus = self.start(home=folder)
