@@ -57,7 +57,9 @@ static int find_home(Cookies *cookies, KeyringError *ret_error)
                         return keyring_fail(ret_error, -r,
                                             "the user database does not tell the home folder of "
                                             "uid %u: %s; set HOME for the bus",
-                                            (unsigned)cookies->ring.uid, strerrordesc_np(-r));
+                                            (unsigned)cookies->ring.uid,
+                                            r == -ENOENT ? "it has no such user"
+                                                         : strerrordesc_np(-r));
                 home = entry.pw_dir;
         }
         cookies->home = alloc_string(home, strlen(home));

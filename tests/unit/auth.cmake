@@ -3,7 +3,7 @@
 ringbus_unit_test(sasl DEPENDS ringbus_auth)
 ringbus_unit_test(sasl_scripts DEPENDS ringbus_auth)
 ringbus_unit_test(sasl_cookies DEPENDS ringbus_auth)
-foreach(name keyring keyring_faults)
+foreach(name cookies keyring keyring_faults)
   ringbus_unit_test(${name} SOURCES test_${name}.c keyring_fixture.c DEPENDS ringbus_auth)
 endforeach()
 ringbus_unit_test(credentials DEPENDS ringbus_auth)
