@@ -253,6 +253,68 @@ static void test_keyring_stolen_lock_is_noticed_before_the_rename(void **state)
         assert_int_equal(keyring_fixture_count_files(fixture), 1);
 }
 
+/* Another server gave up on the same stale lock a moment earlier: its new one must stay. */
+static void be_late(KeyringFixture *fixture, KeyringStep step)
+{
+        char path[256];
+
+        if (step != KEYRING_STEP_TAKE_STALE_LOCK)
+                return;
+        snprintf(path, sizeof(path), "%s", keyring_fixture_path(fixture, LOCK));
+        assert_int_equal(unlink(path), 0);
+        close(creat(path, 0601)); /* the mode tells that it is this one */
+        fixture->slept_ms = 0;
+        fixture->at_step = NULL;
+        fixture->at_sleep = release_after_a_second;
+}
+
+static void expect_their_lock(KeyringFixture *fixture, KeyringStep step)
+{
+        struct stat stat_lock;
+
+        if (step != KEYRING_STEP_CREATE_LOCK || fixture->at_sleep == NULL ||
+            fixture->slept_ms >= 1000)
+                return;
+        assert_int_equal(stat(keyring_fixture_path(fixture, LOCK), &stat_lock), 0);
+        assert_int_equal(stat_lock.st_mode & 07777, 0601);
+}
+
+static void watch_late(KeyringFixture *fixture, KeyringStep step)
+{
+        be_late(fixture, step);
+        if (!fixture->at_step)
+                fixture->at_step = expect_their_lock;
+}
+
+static void test_keyring_fresh_lock_in_place_of_a_stale_one_stays(void **state)
+{
+        KeyringFixture *fixture = *state;
+
+        keyring_fixture_write(fixture, NULL);
+        close(creat(keyring_fixture_path(fixture, LOCK), 0600));
+        fixture->at_step = watch_late;
+        keyring_fixture_get(fixture);
+        assert_int_equal(fixture->slept_ms, 1000); /* until its owner released it */
+        assert_true(fixture->n_steps[KEYRING_STEP_CREATE_LOCK] > 33 + 3);
+        assert_int_equal(keyring_fixture_count_files(fixture), 1);
+}
+
+/* The world as it is: a real clock, real random bytes. */
+static void test_keyring_real_world_makes_different_keys(void **state)
+{
+        KeyringFixture *fixture = *state;
+        KeyringKey keys[2];
+        time_t now_s = time(NULL);
+
+        fixture->ring.world = &keyring_world;
+        for (unsigned i = 0; i < 2; i++) {
+                assert_int_equal(keyring_add(&fixture->ring, 0, &keys[i], &fixture->text), 0);
+                assert_true(keys[i].time_s >= now_s && keys[i].time_s <= time(NULL));
+        }
+        assert_string_not_equal(keys[0].hex, keys[1].hex);
+        keyring_world.sleep_ms(keyring_world.context, 1);
+}
+
 static void test_keyring_leftovers_of_killed_additions_are_removed(void **state)
 {
         static const char *const names[] = {".ringbus-0123", ".stale-0123", ".other-0123"};
@@ -291,6 +353,8 @@ int main(void)
                 TEST(test_keyring_lock_of_another_is_waited_for),
                 TEST(test_keyring_lock_always_of_somebody_else_gives_up),
                 TEST(test_keyring_stolen_lock_is_noticed_before_the_rename),
+                TEST(test_keyring_fresh_lock_in_place_of_a_stale_one_stays),
+                TEST(test_keyring_real_world_makes_different_keys),
                 TEST(test_keyring_leftovers_of_killed_additions_are_removed),
         };
 
