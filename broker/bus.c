@@ -236,6 +236,7 @@ static int bus_start_gate(Bus *bus)
         GateOptions options = {.listeners = listeners,
                                .n_listeners = (unsigned)bus->listeners->n,
                                .mechanisms = bus->config->mechanisms,
+                               .allow_anonymous = bus->config->allow_anonymous,
                                .bus_uid = getuid(),
                                .admits = bus_admits,
                                .max_incomplete = (unsigned)limits->max_incomplete_connections,

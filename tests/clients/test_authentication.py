@@ -26,6 +26,18 @@ CONFIG = """<busconfig><listen>unix:path=%s</listen>%s<policy context="default">
 COOKIES = "<auth>DBUS_COOKIE_SHA1</auth>"
 DRIVER = ["--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"]
 
+# Asks the bus at argv[1] with the method argv[2] who it is itself.
+ASK_ABOUT_SELF = """
+import sys, gi
+gi.require_version("Gio", "2.0")
+from gi.repository import Gio, GLib
+flags = Gio.DBusConnectionFlags
+bus = Gio.DBusConnection.new_for_address_sync(
+    sys.argv[1], flags.AUTHENTICATION_CLIENT | flags.MESSAGE_BUS_CONNECTION, None, None)
+print(bus.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", sys.argv[2],
+                    GLib.Variant("(s)", (bus.get_unique_name(),)), None, 0, -1, None).print_(True))
+"""
+
 
 class Bus:
     """A daemon in `folder`, which holds its socket, log and, if no `home` is given, its HOME."""
@@ -245,6 +257,25 @@ class AuthenticationTest(unittest.TestCase):
              "org.freedesktop.DBus.GetConnectionUnixUser", ":1.0"],
             env=bus.environment, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
         self.assertEqual(own.stdout.strip(), f"(uint32 {os.geteuid()},)")
+
+    def test_anonymous_is_nobody(self):
+        """Let in by <allow_anonymous/>, with a word in the log; nobody's uid is told, to no one."""
+        bus = self.start(auth="<auth>ANONYMOUS</auth><allow_anonymous/>")
+        self.assertRegex(bus.log(), "this bus is open: <allow_anonymous/> lets in whoever")
+        self.assert_works(bus.get_id())
+        for member, answer in (("GetConnectionUnixUser", "Could not determine UID for ':1."),
+                               ("GetConnectionCredentials", "<uint32 "),
+                               ("GetConnectionUnixProcessID", "(uint32 ")):
+            done = subprocess.run(
+                ["/usr/bin/python3", "-c", ASK_ABOUT_SELF, bus.address, member],
+                env=bus.environment, capture_output=True, text=True, check=False,
+                timeout=PATIENCE_S)
+            self.assertIn(answer, done.stdout + done.stderr)
+            self.assertNotIn("UnixUserID", done.stdout)
+            self.assertNotIn("UnixGroupIDs", done.stdout)
+        closed = self.start(auth="<auth>ANONYMOUS</auth>")
+        self.assertNotEqual(closed.get_id().returncode, 0)
+        self.assertNotIn("this bus is open", closed.log())
 
     def test_two_buses_and_the_reference_share_a_keyring(self):
         buses = [self.start(auth=COOKIES), self.start(REFERENCE, auth=COOKIES),

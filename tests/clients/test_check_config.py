@@ -34,7 +34,6 @@ class CheckConfigTest(ProcessTestCase):
 
     def test_check_config_of_what_cannot_be_served_fails(self):
         for elements, reason in (
-                ("<auth>DBUS_COOKIE_SHA1</auth>", "no mechanism but EXTERNAL is supported yet"),
                 ("<apparmor mode='required'/>", "by AppArmor is not supported"),
                 ("<listen>tcp:port=0</listen>", 'cannot listen on "tcp:port=0": listening on tcp:'),
                 ("<listen>bees:</listen>", 'unknown address type "bees"'),
