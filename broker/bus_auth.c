@@ -22,6 +22,8 @@ static void answer(void *context, const SaslQuestion *question, SaslAnswer *ret_
 
         cookies_answer(&bus->auth.cookies, question, ret_answer);
         gate_offer_cookies(bus->gate, ret_answer->available);
+        if (switch_claim(&bus->auth.wanted))
+                wake_up(&bus->wake);
 }
 
 /* The clerk's thread. */
@@ -45,7 +47,8 @@ void bus_auth_init(Bus *bus, GateOptions *options)
 
         cookies_init(&auth->cookies, options->bus_uid, &keyring_world);
         auth->rotate.run = rotate;
-        auth->serves = allows(options, SASL_MECHANISM_COOKIE_SHA1);
+        if (options->mechanisms & SASL_MECHANISM_COOKIE_SHA1)
+                switch_set(&auth->wanted);
         options->post_job = post_job;
         options->answer = answer;
         if (options->allow_anonymous && allows(options, SASL_MECHANISM_ANONYMOUS))
@@ -60,13 +63,13 @@ void bus_auth_deinit(Bus *bus)
 
 uint64_t bus_auth_timeout(Bus *bus)
 {
-        const BusAuth *auth = &bus->auth;
+        BusAuth *auth = &bus->auth;
         uint64_t now_ns;
 
-        if (!auth->serves)
+        if (!switch_is_on(&auth->wanted))
                 return UINT64_MAX;
         if (auth->rotating)
-                return switch_is_on(&bus->auth.rotated) ? 0 : UINT64_MAX;
+                return switch_is_on(&auth->rotated) ? 0 : UINT64_MAX;
         now_ns = clock_now_ns();
         return auth->next_ns > now_ns ? auth->next_ns - now_ns : 0;
 }

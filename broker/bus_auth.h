@@ -21,7 +21,8 @@ typedef struct BusAuth {
         ClerkJob rotate;
         Switch rotated;   /* the clerk has run `rotate`; next_s is control's again */
         unsigned next_s;  /* until it is to be run again */
-        bool serves;      /* DBUS_COOKIE_SHA1 is allowed */
+        Switch wanted;    /* DBUS_COOKIE_SHA1 is named by <auth>, or a client has asked for it:
+                             until then the keyring is left alone */
         bool rotating;    /* the clerk has it */
         uint64_t next_ns; /* CLOCK_MONOTONIC */
 } BusAuth;

@@ -24,6 +24,7 @@ CONFIG = """<busconfig><listen>unix:path=%s</listen>%s<policy context="default">
 </busconfig>
 """
 COOKIES = "<auth>DBUS_COOKIE_SHA1</auth>"
+ALL = "<auth>EXTERNAL</auth><auth>DBUS_COOKIE_SHA1</auth><auth>ANONYMOUS</auth>"
 DRIVER = ["--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"]
 
 # Asks the bus at argv[1] with the method argv[2] who it is itself.
@@ -318,16 +319,29 @@ class AuthenticationTest(unittest.TestCase):
         """The mechanism is gone, one line says why, EXTERNAL goes on."""
         folder = self.home("open")
         os.mkdir(folder + "/.dbus-keyrings", 0o755)
-        bus = self.start(home=folder)
+        bus = self.start(home=folder, auth=ALL)
         bus.wait_for_log(r"DBUS_COOKIE_SHA1 is not offered: .*/\.dbus-keyrings is open to others "
                          r"\(mode 0755\); chmod it to 0700")
         self.assertEqual(hold_talk(bus, [b"AUTH", ASK]), [b"REJECTED EXTERNAL ANONYMOUS\r\n"] * 2)
         self.assert_works(bus.get_id())
         self.assertEqual(bus.log().count("not offered"), 1)
         for name, hint in (("/nonexistent", "cannot be opened"), ("/proc/self", "writable")):
-            bus = self.start(home=name)
+            bus = self.start(home=name, auth=ALL)
             bus.wait_for_log("not offered: .*" + hint)
             self.assert_works(bus.get_id())
+
+    def test_keyring_is_left_alone_until_it_is_wanted(self):
+        """Without <auth> all mechanisms are allowed, and nearly all clients take EXTERNAL."""
+        bus = self.start()
+        self.assert_works(bus.get_id())
+        self.assertNotIn(".dbus-keyrings", os.listdir(self.folder))
+        self.assertEqual(hold_talk(bus, [ASK, Response()]),
+                         [b"DATA X\r\n", b"OK X\r\n"])
+        self.assertEqual(len(bus.keys()), 1)
+        folder = self.home("open")
+        os.mkdir(folder + "/.dbus-keyrings", 0o755)
+        bus = self.start(home=folder)
+        self.assertEqual(hold_talk(bus, [ASK, b"AUTH"]), [b"REJECTED EXTERNAL ANONYMOUS\r\n"] * 2)
 
     def test_home_behind_a_symlink_is_a_home(self):
         link = self.folder + "/link"
