@@ -37,7 +37,7 @@ typedef struct RefusalPeer {
 
 void refusals_init(Refusals *refusals, const GateOptions *options);
 
-/* Counts a refusal, and logs it with a reason, "this bus admits only uid 0", if it is time to. */
+/* Counts a refusal, and logs it with its reason, if it is time to. */
 void refusals_note(Refusals *refusals, GateRefusal kind, RefusalPeer peer, uint64_t now_ns,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
 
