@@ -61,47 +61,49 @@ static void find_executable(pid_t pid, char *ret_name, size_t size)
 /* The clerk's thread, if there is one. */
 static void write_line(Job *job)
 {
-        Refusals *refusals = CONTAINER_OF(job, Refusals, job);
+        RefusalLine *line = CONTAINER_OF(job, RefusalLine, job);
         char name[NAME_MAX_SIZE];
 
-        find_executable(refusals->pid, name, sizeof(name));
-        log_warning("Refused a connection of uid %u, pid %d (%s): %s", (unsigned)refusals->uid,
-                    (int)refusals->pid, name, refusals->reason);
-        switch_clear(&refusals->busy);
+        find_executable(line->peer.pid, name, sizeof(name));
+        log_warning("Refused a connection of uid %u, pid %d (%s): %s", (unsigned)line->peer.uid,
+                    (int)line->peer.pid, name, line->reason);
+        switch_clear(&line->busy);
 }
 
 void refusals_init(Refusals *refusals, const GateOptions *options)
 {
-        *refusals = (Refusals){.options = options, .job = {.run = write_line}};
+        *refusals = (Refusals){.options = options};
+        for (unsigned i = 0; i < GATE_N_REFUSALS; i++)
+                refusals->lines[i].job.run = write_line;
 }
 
 void refusals_note(Refusals *refusals, GateRefusal kind, RefusalPeer peer, uint64_t now_ns,
                    const char *format, ...)
 {
+        RefusalLine *line = &refusals->lines[kind];
         va_list arguments;
         size_t size;
 
         tally_add(&refusals->counts[kind], 1);
         if (kind == GATE_REFUSAL_LEFT)
                 return;
-        if (switch_is_on(&refusals->busy) || !throttle_passes(&refusals->throttles[kind], now_ns)) {
+        if (switch_is_on(&line->busy) || !throttle_passes(&refusals->throttles[kind], now_ns)) {
                 refusals->silent[kind]++;
                 return;
         }
         va_start(arguments, format);
-        vsnprintf(refusals->reason, sizeof(refusals->reason), format, arguments);
+        vsnprintf(line->reason, sizeof(line->reason), format, arguments);
         va_end(arguments);
-        size = strlen(refusals->reason);
+        size = strlen(line->reason);
         if (refusals->silent[kind] > 0)
-                snprintf(refusals->reason + size, sizeof(refusals->reason) - size,
+                snprintf(line->reason + size, sizeof(line->reason) - size,
                          " (and %llu more since the last such line)",
                          (unsigned long long)refusals->silent[kind]);
         refusals->silent[kind] = 0;
-        refusals->uid = peer.uid;
-        refusals->pid = peer.pid;
-        switch_set(&refusals->busy);
+        line->peer = peer;
+        switch_set(&line->busy);
         if (refusals->options->post_job)
-                refusals->options->post_job(refusals->options->context, &refusals->job);
+                refusals->options->post_job(refusals->options->context, &line->job);
         else
-                write_line(&refusals->job);
+                write_line(&line->job);
 }

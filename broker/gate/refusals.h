@@ -7,8 +7,8 @@
  * how often there is something to log. A line names the uid, the pid and the executable, which the
  * clerk looks up: /proc may make one wait.
  *
- * Owner: the gate's thread; the counters any thread may read, and `job` with what it is about is
- * the clerk's while `busy`.
+ * Owner: the gate's thread; the counters any thread may read, and a line is the clerk's while it is
+ * `busy`.
  */
 
 #include "broker/base/job.h"
@@ -17,23 +17,27 @@
 #include "broker/sync/switch.h"
 #include "broker/sync/tally.h"
 
-typedef struct Refusals {
-        const GateOptions *options; /* borrowed: post_job */
-        Tally counts[GATE_N_REFUSALS];
-        Throttle throttles[GATE_N_REFUSALS];
-        uint64_t silent[GATE_N_REFUSALS]; /* not logged since the last line of the kind */
-        Switch busy;                      /* the clerk is writing a line: */
-        Job job;
-        uid_t uid;
-        pid_t pid;
-        char reason[160];
-} Refusals;
-
 /* Whom a refusal concerns: SO_PEERCRED of the socket. */
 typedef struct RefusalPeer {
         uid_t uid;
         pid_t pid;
 } RefusalPeer;
+
+/* Each kind has a line of its own, so that one never waits for another. */
+typedef struct RefusalLine {
+        Job job;
+        Switch busy; /* the clerk is about to write it */
+        RefusalPeer peer;
+        char reason[160];
+} RefusalLine;
+
+typedef struct Refusals {
+        const GateOptions *options; /* borrowed: post_job */
+        Tally counts[GATE_N_REFUSALS];
+        Throttle throttles[GATE_N_REFUSALS];
+        uint64_t silent[GATE_N_REFUSALS]; /* not logged since the last line of the kind */
+        RefusalLine lines[GATE_N_REFUSALS];
+} Refusals;
 
 void refusals_init(Refusals *refusals, const GateOptions *options);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "broker/base/clock.h"
+#include "broker/gate/refusals.h"
 #include "tests/unit/gate_fixture.h"
 
 #define NOT_ASCII "ERROR \"Command contained non-ASCII\"\r\n"
@@ -180,6 +181,47 @@ static void test_gate_strangers_refusals_are_logged_sparingly(void **state)
         assert_int_equal(fixture_counters(fixture).refusals[GATE_REFUSAL_BEGIN], 250);
 }
 
+/* The clerk that never comes: what was posted to it. */
+static unsigned n_posted;
+
+static void post_nowhere(void *context, Job *job)
+{
+        (void)context;
+        (void)job;
+        n_posted++;
+}
+
+/* A kind's line does not wait for another kind's, and the next one counts those in between. */
+static void test_gate_strangers_refusals_of_one_kind_are_summed_up(void **state)
+{
+        static const RefusalPeer peer = {.uid = 7, .pid = 0};
+        GateOptions options = {.post_job = post_nowhere};
+        Refusals refusals;
+        char text[4096];
+        Log log;
+
+        (void)state;
+        refusals_init(&refusals, &options);
+        refusals_note(&refusals, GATE_REFUSAL_LINE, peer, 1, "a");
+        refusals_note(&refusals, GATE_REFUSAL_LINE, peer, 1 + THROTTLE_NS, "b");
+        refusals_note(&refusals, GATE_REFUSAL_BEGIN, peer, 1, "c");
+        refusals_note(&refusals, GATE_REFUSAL_LEFT, peer, 1, "d");
+        assert_int_equal(n_posted, 2); /* a and c: b's line is still with the clerk */
+        options.post_job = NULL;
+        refusals_init(&refusals, &options);
+        log = catch_log();
+        for (unsigned i = 0; i < 4; i++)
+                refusals_note(&refusals, GATE_REFUSAL_LINE, peer, 1 + i, "it is %s", "slow");
+        refusals_note(&refusals, GATE_REFUSAL_LINE, peer, 1 + THROTTLE_NS, "it is late");
+        end_log(&log, text, sizeof(text));
+        assert_string_equal(text,
+                            "ringbus: warning: Refused a connection of uid 7, pid 0 (gone): it is "
+                            "slow\n"
+                            "ringbus: warning: Refused a connection of uid 7, pid 0 (gone): it is "
+                            "late (and 3 more since the last such line)\n");
+        assert_int_equal(tally_read(&refusals.counts[GATE_REFUSAL_LINE]), 5);
+}
+
 /* A program may be called what its owner likes: nothing in the name makes a line of its own. */
 static void test_gate_strangers_names_cannot_forge_log_lines(void **state)
 {
@@ -229,6 +271,7 @@ int main(void)
                 TEST(test_gate_strangers_half_open_waves_leave_room),
                 TEST(test_gate_strangers_nul_and_eight_bits_are_errors),
                 TEST(test_gate_strangers_refusals_are_logged_sparingly),
+                cmocka_unit_test(test_gate_strangers_refusals_of_one_kind_are_summed_up),
                 TEST(test_gate_strangers_names_cannot_forge_log_lines),
         };
 
