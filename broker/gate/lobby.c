@@ -127,8 +127,8 @@ static void admit_handshake(Lobby *lobby, Handshake *handshake)
                 return;
         }
         if (!admits(lobby, handshake, &connection->credentials, &kind)) {
+                end_handshake(lobby, handshake, kind); /* counted before it can be noticed */
                 gate_connection_free(connection);
-                end_handshake(lobby, handshake, kind);
                 return;
         }
         connection->ticket = handshake->ticket;
