@@ -27,7 +27,8 @@
 #endif
 
 enum {
-        OPTION_SIZE_FIRST = 256,       /* 64 groups, or nearly every label */
+        OPTION_SIZE_FIRST = 256, /* 64 groups, or nearly every label */
+        OVERFLOW_UID_DEFAULT = 65534,
         OPTION_SIZE_MAX = 1024 * 1024, /* NGROUPS_MAX groups are 256 KiB */
 };
 
@@ -183,6 +184,19 @@ void credentials_set_user(Credentials *credentials, uid_t uid)
         credentials->n_groups = 0;
         credentials->security_label = alloc_free(credentials->security_label);
         credentials->security_label_size = 0;
+}
+
+Credentials credentials_none(void)
+{
+        return (Credentials){.uid = CREDENTIALS_NO_UID, .gid = (gid_t)-1, .pidfd = -1};
+}
+
+uid_t credentials_overflow_uid(void)
+{
+        CLEANUP_FILE FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");
+        unsigned uid;
+
+        return file && fscanf(file, "%u", &uid) == 1 ? uid : OVERFLOW_UID_DEFAULT;
 }
 
 void credentials_deinit(Credentials *credentials)

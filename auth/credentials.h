@@ -13,9 +13,12 @@
 
 enum { CREDENTIALS_COMMAND_MAX = 16 }; /* TASK_COMM_LEN, with its NUL */
 
+/* Nobody is known to be there: not a uid that the kernel gives to anybody. */
+#define CREDENTIALS_NO_UID ((uid_t)-1)
+
 typedef struct Credentials {
-        uid_t uid; /* (uid_t)-1: anonymous */
-        gid_t gid;
+        uid_t uid;     /* or CREDENTIALS_NO_UID: anonymous */
+        gid_t gid;     /* (gid_t)-1 where the groups are not known */
         pid_t pid;     /* a label, never a key for decisions; 0: unknown */
         gid_t *groups; /* sorted, unique, the primary gid included; NULL: not known */
         size_t n_groups;
@@ -41,10 +44,17 @@ int credentials_read(int fd, Credentials *ret_credentials);
 void credentials_read_command(Credentials *credentials);
 
 /*
- * The peer has proved to be somebody, or nobody (SASL_NO_UID), by other means than the socket: if
- * that is not who the kernel reports, only the process ids stay of what the kernel says.
+ * The peer has proved to be somebody, or nobody (CREDENTIALS_NO_UID), by other means than the
+ * socket: if that is not who the kernel reports, only the process ids stay of what the kernel says.
  */
 void credentials_set_user(Credentials *credentials, uid_t uid);
+
+/* Of the other end of a TCP connection: nothing is known. */
+Credentials credentials_none(void);
+
+/* The uid that the kernel shows for users who have none in this user namespace: 65534 unless
+ * /proc/sys/kernel/overflowuid says otherwise. */
+uid_t credentials_overflow_uid(void);
 
 /* Frees and closes what it holds; idempotent. */
 void credentials_deinit(Credentials *credentials);

@@ -238,6 +238,7 @@ static int bus_start_gate(Bus *bus)
                                .allow_anonymous = bus->config->allow_anonymous,
                                .bus_uid = getuid(),
                                .admits = bus_admits,
+                               .refuses_overflow_uid = bus->options->refuse_overflow_uid,
                                .max_incomplete = (unsigned)limits->max_incomplete_connections,
                                .auth_timeout_ms = limits->auth_timeout_ms,
                                .max_message_unix_fds = (unsigned)in_force->max_message_unix_fds,
@@ -247,10 +248,8 @@ static int bus_start_gate(Bus *bus)
 
         if (!listeners)
                 return -ENOMEM;
-        for (size_t i = 0; i < bus->listeners->n; i++) {
-                listeners[i].fd = bus->listeners->items[i].fd;
-                memcpy(listeners[i].guid, bus->listeners->items[i].guid, sizeof(listeners[i].guid));
-        }
+        for (size_t i = 0; i < bus->listeners->n; i++)
+                bus_auth_describe(&bus->listeners->items[i], &listeners[i]);
         bus_auth_init(bus, &options);
         r = gate_new(&options, &bus->gate);
         alloc_free(listeners);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/bus_auth.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "broker/base/clock.h"
@@ -41,6 +42,14 @@ static bool allows(const GateOptions *options, unsigned mechanism)
         return options->mechanisms == 0 || (options->mechanisms & mechanism);
 }
 
+void bus_auth_describe(const Listener *listener, GateListener *ret_listener)
+{
+        *ret_listener = (GateListener){
+                .fd = listener->fd, .is_tcp = listener->is_tcp, .has_nonce = listener->has_nonce};
+        memcpy(ret_listener->guid, listener->guid, sizeof(listener->guid));
+        memcpy(ret_listener->nonce, listener->nonce, sizeof(listener->nonce));
+}
+
 void bus_auth_init(Bus *bus, GateOptions *options)
 {
         BusAuth *auth = &bus->auth;
@@ -51,6 +60,11 @@ void bus_auth_init(Bus *bus, GateOptions *options)
                 switch_set(&auth->wanted);
         options->post_job = post_job;
         options->answer = answer;
+        options->overflow_uid = credentials_overflow_uid();
+        if (options->refuses_overflow_uid && options->bus_uid == options->overflow_uid)
+                log_warning("--refuse-overflow-uid: this bus runs as uid %u itself, which users of "
+                            "other namespaces are shown as: it refuses its own user too",
+                            (unsigned)options->bus_uid);
         if (options->allow_anonymous && allows(options, SASL_MECHANISM_ANONYMOUS))
                 log_warning("this bus is open: <allow_anonymous/> lets in whoever can connect to "
                             "its addresses, without authentication");

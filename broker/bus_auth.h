@@ -12,6 +12,7 @@
 #include "auth/cookies.h"
 #include "broker/clerk.h"
 #include "broker/gate/gate.h"
+#include "broker/listen.h"
 #include "broker/sync/switch.h"
 
 typedef struct Bus Bus;
@@ -26,6 +27,9 @@ typedef struct BusAuth {
         bool rotating;    /* the clerk has it */
         uint64_t next_ns; /* CLOCK_MONOTONIC */
 } BusAuth;
+
+/* What the gate has to know of a listener. */
+void bus_auth_describe(const Listener *listener, GateListener *ret_listener);
 
 /* Before the gate exists: what it is to ask whom. Logs if the bus is open to everybody. */
 void bus_auth_init(Bus *bus, GateOptions *options);

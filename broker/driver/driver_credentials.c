@@ -38,7 +38,7 @@ void driver_get_unix_user(DriverCall *call)
         bool failed;
         Peer *peer = driver_find_peer(call, name, "UID", &failed);
 
-        if (!failed && peer && peer->credentials.uid == (uid_t)-1)
+        if (!failed && peer && peer->credentials.uid == CREDENTIALS_NO_UID)
                 driver_fail(call, "Failed", "Could not determine UID for '%.*s'",
                             TEXT_FORMAT(name));
         else if (!failed)
@@ -81,7 +81,7 @@ static void driver_write_credentials(Writer *writer, const void *context)
         writer_open_array(writer, '{');
         if (credentials->pid > 0)
                 driver_write_entry_u32(writer, TEXT("ProcessID"), (uint32_t)credentials->pid);
-        if (credentials->uid != (uid_t)-1) /* anonymous */
+        if (credentials->uid != CREDENTIALS_NO_UID)
                 driver_write_entry_u32(writer, TEXT("UnixUserID"), credentials->uid);
         if (credentials->groups) {
                 writer_open_struct(writer);

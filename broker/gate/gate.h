@@ -32,9 +32,14 @@ typedef struct GateConnection {
         GateTicket *ticket;   /* for gate_complete() */
 } GateConnection;
 
+enum { GATE_NONCE_SIZE = 16 };
+
 typedef struct GateListener {
-        int fd;        /* listening AF_UNIX stream socket, non-blocking; borrowed */
-        char guid[33]; /* 32 hex digits: OK sends it */
+        int fd;                         /* listening stream socket, non-blocking; borrowed */
+        char guid[33];                  /* 32 hex digits: OK sends it */
+        bool is_tcp;                    /* no credentials, no fds */
+        bool has_nonce;                 /* a client sends these before anything else: */
+        uint8_t nonce[GATE_NONCE_SIZE]; /* compared in constant time */
 } GateListener;
 
 typedef struct GateOptions {
@@ -45,6 +50,10 @@ typedef struct GateOptions {
         uid_t bus_uid;
         /* Whether this peer may use the bus; NULL: the bus's own uid only. On the gate's thread. */
         bool (*admits)(void *context, const Credentials *credentials);
+        /* Refuse at accept whoever the kernel shows with overflow_uid: it stands for all users of
+         * other user namespaces who have no uid in this one. */
+        bool refuses_overflow_uid;
+        uid_t overflow_uid;
         unsigned max_incomplete; /* accepting pauses at this many (max_incomplete_connections) */
         /* Incomplete connections of one uid; one more is closed at once. The bus's own uid and root
          * have no such limit. 0: a half of max_incomplete, at least 1. */
@@ -65,12 +74,15 @@ typedef struct GateOptions {
  */
 #define GATE_REFUSALS(X)                                                                           \
         X(LEFT, "left", "it left")                                                                 \
+        X(NONCE, "nonce", "it did not begin with the nonce")                                       \
         X(FIRST_BYTE, "first_byte", "it did not begin with a nul byte")                            \
         X(LINE, "line", "it sent 16 KiB without the end of a line")                                \
         X(BEGIN, "begin", "it said BEGIN before it was authenticated")                             \
         X(ATTEMPTS, "attempts", "it failed to authenticate six times")                             \
         X(REPLIES, "replies", "it does not read its replies")                                      \
         X(FDS, "fds", "it sent more file descriptors than the limits allow")                       \
+        X(OVERFLOW, "overflow",                                                                    \
+          "its user is of another user namespace, without a uid here (--refuse-overflow-uid)")     \
         X(USER, "user", "its user is not admitted")                                                \
         X(ANONYMOUS, "anonymous", "it is anonymous, and <allow_anonymous/> is not set")            \
         X(SHARE, "share", "its user has too many others that are not complete")                    \

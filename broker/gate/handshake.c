@@ -35,7 +35,8 @@ typedef struct Replies {
         size_t size;
 } Replies;
 
-int handshake_new(int fd, RefusalPeer peer, const SaslOptions *options, Handshake **ret_handshake)
+int handshake_new(int fd, const GateListener *listener, const RefusalPeer *peer,
+                  const SaslOptions *options, Handshake **ret_handshake)
 {
         Handshake *handshake = alloc_zeroed(1, sizeof(*handshake));
 
@@ -43,7 +44,9 @@ int handshake_new(int fd, RefusalPeer peer, const SaslOptions *options, Handshak
                 return -ENOMEM;
         handshake->source = GATE_SOURCE_HANDSHAKE;
         handshake->fd = fd;
-        handshake->peer = peer;
+        handshake->peer = *peer;
+        handshake->is_tcp = listener->is_tcp;
+        handshake->nonce = listener->has_nonce ? listener->nonce : NULL;
         sasl_init(&handshake->sasl, options);
         *ret_handshake = handshake;
         return 0;
@@ -245,6 +248,36 @@ static HandshakeResult handle_lines(Handshake *handshake, SaslResult result, Rep
         return r < 0 ? fail_to_reply(handshake, r) : conclude(handshake, result);
 }
 
+/* Whether the client knows the nonce. Takes the same time wherever the first wrong byte is. */
+static bool nonce_is_right(const Handshake *handshake)
+{
+        unsigned difference = 0;
+
+        for (size_t i = 0; i < GATE_NONCE_SIZE; i++)
+                difference |= (unsigned)(handshake->bytes[i] ^ handshake->nonce[i]);
+        return difference == 0;
+}
+
+/* What comes before the first line: the nonce, where there is one, and a NUL. */
+static HandshakeResult handle_beginning(Handshake *handshake)
+{
+        if (handshake->nonce) {
+                if (handshake->n_bytes < GATE_NONCE_SIZE)
+                        return HANDSHAKE_WAITING;
+                if (!nonce_is_right(handshake))
+                        return fail(handshake, GATE_REFUSAL_NONCE);
+                handshake->nonce = NULL;
+                consume(handshake, GATE_NONCE_SIZE);
+        }
+        if (handshake->has_begun || handshake->n_bytes == 0)
+                return HANDSHAKE_WAITING;
+        if (handshake->bytes[0] != '\0')
+                return fail(handshake, GATE_REFUSAL_FIRST_BYTE);
+        handshake->has_begun = true;
+        consume(handshake, 1);
+        return HANDSHAKE_WAITING;
+}
+
 /* Handles what was received so far. */
 static HandshakeResult handle_bytes(Handshake *handshake)
 {
@@ -252,12 +285,9 @@ static HandshakeResult handle_bytes(Handshake *handshake)
         Replies replies;
 
         TRACE_HOP();
-        if (!handshake->has_begun) {
-                if (handshake->bytes[0] != '\0')
-                        return fail(handshake, GATE_REFUSAL_FIRST_BYTE);
-                handshake->has_begun = true;
-                consume(handshake, 1);
-        }
+        result = handle_beginning(handshake);
+        if (result == HANDSHAKE_FAILED || !handshake->has_begun)
+                return result;
         if (handshake->n_bytes > SASL_LINE_MAX)
                 return fail(handshake, GATE_REFUSAL_LINE);
         replies.size = 0;
@@ -303,12 +333,14 @@ HandshakeResult handshake_take_answer(Handshake *handshake, const SaslAnswer *an
 int handshake_take_connection(Handshake *handshake, GateConnection **ret_connection)
 {
         GateConnection *connection = alloc_zeroed(1, sizeof(*connection));
-        int r;
+        int r = 0;
 
         TRACE_HOP();
         if (!connection)
                 return -ENOMEM;
-        r = credentials_read(handshake->fd, &connection->credentials);
+        connection->credentials = credentials_none();
+        if (!handshake->is_tcp)
+                r = credentials_read(handshake->fd, &connection->credentials);
         if (r < 0) {
                 alloc_free(connection);
                 return r;

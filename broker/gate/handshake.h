@@ -19,12 +19,14 @@ typedef struct Inquiry Inquiry;
 typedef struct Handshake Handshake;
 struct Handshake {
         GateSource source;
-        ListNode node;      /* in the gate's list, oldest first */
-        int fd;             /* owned */
-        RefusalPeer peer;   /* SO_PEERCRED */
-        GateTicket *ticket; /* the lobby's */
-        bool watched;       /* in the gate's Ready */
-        bool has_begun;     /* the first byte, NUL, was received */
+        ListNode node;    /* in the gate's list, oldest first */
+        int fd;           /* owned */
+        RefusalPeer peer; /* SO_PEERCRED, or where it comes from */
+        bool is_tcp;
+        const uint8_t *nonce; // borrowed; still to come first; NULL: not, or not any more
+        GateTicket *ticket;   /* the lobby's */
+        bool watched;         /* in the gate's Ready */
+        bool has_begun;       /* the first byte, NUL, was received */
         Sasl sasl;
         uint64_t deadline_ns; /* 0: none */
         uint8_t *bytes;       /* received, not yet consumed */
@@ -44,8 +46,9 @@ typedef enum HandshakeResult {
         HANDSHAKE_FAILED,   /* the peer has gone or broke the rules, as `refusal` tells */
 } HandshakeResult;
 
-/* Takes `fd` over on success. 0 or -ENOMEM. */
-int handshake_new(int fd, RefusalPeer peer, const SaslOptions *options, Handshake **ret_handshake);
+/* Takes `fd` over on success; the listener outlives the handshake. 0 or -ENOMEM. */
+int handshake_new(int fd, const GateListener *listener, const RefusalPeer *peer,
+                  const SaslOptions *options, Handshake **ret_handshake);
 
 /*
  * Reads what is there (within a bound, for fairness), handles all complete lines and answers.

@@ -10,7 +10,9 @@
  * nor by connections that never say Hello. A ticket stands for the place of each and comes back
  * from whatever thread ends its wait.
  * The bus's own uid and root are exempt: they could stop the bus anyway, and all connections of a
- * session bus are of the bus's own uid, which is to have all of max_incomplete.
+ * session bus are of the bus's own uid, which is to have all of max_incomplete. Whoever comes over
+ * TCP is nobody yet, and all of them share one share: strangers on the network leave places for the
+ * users of this machine.
  */
 
 #include "broker/gate/lobby.h"
@@ -21,6 +23,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/base/trace.h"
+#include "broker/gate/stranger.h"
 
 /* Of one listener, before other events have their turn. */
 enum { ACCEPTS_MAX = 16 };
@@ -89,7 +92,7 @@ void lobby_collect(Lobby *lobby)
 /* Ends a handshake without an admitted connection. */
 static void end_handshake(Lobby *lobby, Handshake *handshake, GateRefusal kind)
 {
-        lobby_note_refusal(lobby, kind, handshake->peer);
+        lobby_note_refusal(lobby, kind, &handshake->peer);
         if (handshake->inquiry)
                 handshake->inquiry->handshake = NULL; /* its answer comes back to nobody */
         handshake->inquiry = NULL;
@@ -230,41 +233,28 @@ static int issue_ticket(Lobby *lobby, uid_t uid, GateTicket **ret_ticket)
         return 0;
 }
 
-static SaslOptions make_options(const Lobby *lobby, const AcceptorListener *listener, uid_t uid)
+static bool is_of_another_namespace(const Lobby *lobby, uid_t uid)
 {
-        SaslOptions options = {
-                .allowed = lobby->options.mechanisms,
-                .served = SASL_MECHANISM_EXTERNAL | SASL_MECHANISM_ANONYMOUS,
-                .may_pass_fds = true,
-                .has_peer_uid = true,
-                .peer_uid = uid,
-                .bus_uid = lobby->options.bus_uid,
-        };
-
-        if (tally_read(&lobby->offers_cookies))
-                options.served |= SASL_MECHANISM_COOKIE_SHA1;
-        memcpy(options.guid, listener->listener.guid, sizeof(options.guid));
-        return options;
+        return lobby->options.refuses_overflow_uid && uid == lobby->options.overflow_uid;
 }
 
-/* Takes `fd` over on success. *ret_peer is who it is, as far as known. */
-static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
-                         RefusalPeer *ret_peer, Handshake **ret_handshake)
+/* Takes `fd` over on success. *ret_peer is who it is, as far as known, also on failure. */
+static int new_handshake(Lobby *lobby, const GateListener *listener, int fd, RefusalPeer *ret_peer,
+                         Handshake **ret_handshake)
 {
         SaslOptions options;
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
         GateTicket *ticket;
-        int r;
+        int r = stranger_identify(fd, listener->is_tcp, ret_peer);
 
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-                return -errno;
-        *ret_peer = (RefusalPeer){.uid = peer.uid, .pid = peer.pid};
-        r = issue_ticket(lobby, peer.uid, &ticket);
         if (r < 0)
                 return r;
-        options = make_options(lobby, listener, peer.uid);
-        r = handshake_new(fd, *ret_peer, &options, ret_handshake);
+        if (is_of_another_namespace(lobby, ret_peer->uid))
+                return -EACCES;
+        r = issue_ticket(lobby, ret_peer->uid, &ticket);
+        if (r < 0)
+                return r;
+        options = lobby_offer(lobby, listener, ret_peer->uid);
+        r = handshake_new(fd, listener, ret_peer, &options, ret_handshake);
         if (r < 0) {
                 end_ticket(lobby, ticket);
                 return r;
@@ -294,10 +284,10 @@ static void insert_by_deadline(Lobby *lobby, Handshake *handshake)
 }
 
 /* A new connection is read at once: a client that pipelines has said everything already. */
-static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
+static void meet(Lobby *lobby, const GateListener *listener, int fd)
 {
         const uint64_t timeout_ms = tally_read(&lobby->auth_timeout_ms);
-        RefusalPeer peer = {.uid = SASL_NO_UID};
+        RefusalPeer peer = {.uid = CREDENTIALS_NO_UID};
         Handshake *handshake;
         int r;
 
@@ -306,8 +296,7 @@ static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
         tally_add(&lobby->accepted, 1); /* incomplete first: whoever reads both misses nobody */
         if (r < 0) {
                 close(fd);
-                lobby_note_refusal(
-                        lobby, r == -EUSERS ? GATE_REFUSAL_SHARE : GATE_REFUSAL_RESOURCES, peer);
+                lobby_note_refusal(lobby, lobby_find_refusal(r), &peer);
                 return;
         }
         if (timeout_ms)
@@ -323,7 +312,7 @@ void lobby_accept(Lobby *lobby, Acceptor *acceptor, AcceptorListener *listener)
                 int fd = acceptor_accept(acceptor, listener, lobby->now_ns);
 
                 if (fd >= 0) {
-                        meet(lobby, listener, fd);
+                        meet(lobby, &listener->listener, fd);
                         continue;
                 }
                 if (fd == -EMFILE) {

@@ -91,7 +91,13 @@ void lobby_expire(Lobby *lobby);
 /* The next deadline; UINT64_MAX: none. */
 uint64_t lobby_deadline(const Lobby *lobby);
 
+/* Between the lobby's own files: the SASL machine's options for a connection of `uid`. */
+SaslOptions lobby_offer(const Lobby *lobby, const GateListener *listener, uid_t uid);
+
+/* Between the lobby's own files: what a failure to begin a handshake means. */
+GateRefusal lobby_find_refusal(int error);
+
 /* Between the lobby's own files: counts and logs why a connection was not admitted. */
-void lobby_note_refusal(Lobby *lobby, GateRefusal kind, RefusalPeer peer);
+void lobby_note_refusal(Lobby *lobby, GateRefusal kind, const RefusalPeer *peer);
 
 #endif

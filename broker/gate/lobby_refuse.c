@@ -3,7 +3,21 @@
 
 #include "broker/gate/lobby.h"
 
-void lobby_note_refusal(Lobby *lobby, GateRefusal kind, RefusalPeer peer)
+#include <errno.h>
+
+GateRefusal lobby_find_refusal(int error)
+{
+        switch (error) {
+        case -EUSERS:
+                return GATE_REFUSAL_SHARE;
+        case -EACCES:
+                return GATE_REFUSAL_OVERFLOW;
+        default:
+                return GATE_REFUSAL_RESOURCES;
+        }
+}
+
+void lobby_note_refusal(Lobby *lobby, GateRefusal kind, const RefusalPeer *peer)
 {
         Refusals *refusals = &lobby->refusals;
 

@@ -62,11 +62,17 @@ static void find_executable(pid_t pid, char *ret_name, size_t size)
 static void write_line(Job *job)
 {
         RefusalLine *line = CONTAINER_OF(job, RefusalLine, job);
+        const RefusalPeer *peer = &line->peer;
         char name[NAME_MAX_SIZE];
 
-        find_executable(line->peer.pid, name, sizeof(name));
-        log_warning("Refused a connection of uid %u, pid %d (%s): %s", (unsigned)line->peer.uid,
-                    (int)line->peer.pid, name, line->reason);
+        if (peer->uid == CREDENTIALS_NO_UID) {
+                log_warning("Refused a connection from %s: %s",
+                            peer->from[0] ? peer->from : "nobody knows where", line->reason);
+        } else {
+                find_executable(peer->pid, name, sizeof(name));
+                log_warning("Refused a connection of uid %u, pid %d (%s): %s", (unsigned)peer->uid,
+                            (int)peer->pid, name, line->reason);
+        }
         switch_clear(&line->busy);
 }
 
@@ -77,7 +83,7 @@ void refusals_init(Refusals *refusals, const GateOptions *options)
                 refusals->lines[i].job.run = write_line;
 }
 
-void refusals_note(Refusals *refusals, GateRefusal kind, RefusalPeer peer, uint64_t now_ns,
+void refusals_note(Refusals *refusals, GateRefusal kind, const RefusalPeer *peer, uint64_t now_ns,
                    const char *format, ...)
 {
         RefusalLine *line = &refusals->lines[kind];
@@ -100,7 +106,7 @@ void refusals_note(Refusals *refusals, GateRefusal kind, RefusalPeer peer, uint6
                          " (and %llu more since the last such line)",
                          (unsigned long long)refusals->silent[kind]);
         refusals->silent[kind] = 0;
-        line->peer = peer;
+        line->peer = *peer;
         switch_set(&line->busy);
         if (refusals->options->post_job)
                 refusals->options->post_job(refusals->options->context, &line->job);

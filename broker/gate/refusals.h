@@ -17,10 +17,12 @@
 #include "broker/sync/switch.h"
 #include "broker/sync/tally.h"
 
-/* Whom a refusal concerns: SO_PEERCRED of the socket. */
+/* Whom a refusal concerns: SO_PEERCRED of the socket; or CREDENTIALS_NO_UID and, over TCP, where it
+ * comes from: "192.0.2.7 port 4711". */
 typedef struct RefusalPeer {
         uid_t uid;
         pid_t pid;
+        char from[64];
 } RefusalPeer;
 
 /* Each kind has a line of its own, so that one never waits for another. */
@@ -42,7 +44,7 @@ typedef struct Refusals {
 void refusals_init(Refusals *refusals, const GateOptions *options);
 
 /* Counts a refusal, and logs it with its reason, if it is time to. */
-void refusals_note(Refusals *refusals, GateRefusal kind, RefusalPeer peer, uint64_t now_ns,
+void refusals_note(Refusals *refusals, GateRefusal kind, const RefusalPeer *peer, uint64_t now_ns,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* The reasons that need no details: in words. */

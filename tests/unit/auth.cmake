@@ -7,7 +7,8 @@ foreach(name cookies keyring keyring_faults)
   ringbus_unit_test(${name} SOURCES test_${name}.c keyring_fixture.c DEPENDS ringbus_auth)
 endforeach()
 ringbus_unit_test(credentials DEPENDS ringbus_auth)
-foreach(name gate gate_cookies gate_fds gate_limits gate_shortage gate_strangers gate_stress)
+foreach(name gate gate_cookies gate_fds gate_limits gate_shortage gate_strangers gate_stress
+        gate_tcp)
   ringbus_unit_test(${name} SOURCES test_${name}.c gate_fixture.c DEPENDS ringbus_gate)
 endforeach()
 ringbus_unit_test(gate_clients SOURCES test_gate_clients.c gate_fixture.c
