@@ -211,6 +211,18 @@ void lobby_resume(Lobby *lobby)
         }
 }
 
+/* Of the uid's share; what has come back since the gate last looked counts. 0 or -errno. */
+static int take_share(Lobby *lobby, uid_t uid)
+{
+        const unsigned max = (unsigned)tally_read(&lobby->max_incomplete_per_uid);
+        int r = share_take(&lobby->shares, uid, max);
+
+        if (r != -EUSERS)
+                return r;
+        lobby_collect(lobby);
+        return share_take(&lobby->shares, uid, max);
+}
+
 /* A place for one connection more of `uid`. 0 or -errno. */
 static int issue_ticket(Lobby *lobby, uid_t uid, GateTicket **ret_ticket)
 {
@@ -218,8 +230,7 @@ static int issue_ticket(Lobby *lobby, uid_t uid, GateTicket **ret_ticket)
         int r = ticket ? 0 : -ENOMEM;
 
         if (r == 0 && uid != lobby->options.bus_uid && uid != 0) {
-                r = share_take(&lobby->shares, uid,
-                               (unsigned)tally_read(&lobby->max_incomplete_per_uid));
+                r = take_share(lobby, uid);
                 ticket->shares = r == 0;
         }
         if (r < 0) {
