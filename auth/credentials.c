@@ -134,16 +134,19 @@ static int read_pidfd(int fd)
 
 int credentials_read(int fd, Credentials *ret_credentials)
 {
-        Credentials credentials = {.pidfd = -1};
         struct ucred peer;
         socklen_t size = sizeof(peer);
-        int r;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
                 return -errno;
-        credentials.uid = peer.uid;
-        credentials.gid = peer.gid;
-        credentials.pid = peer.pid;
+        return credentials_read_more(fd, &peer, ret_credentials);
+}
+
+int credentials_read_more(int fd, const struct ucred *peer, Credentials *ret_credentials)
+{
+        Credentials credentials = {
+                .uid = peer->uid, .gid = peer->gid, .pid = peer->pid, .pidfd = -1};
+        int r;
 
         r = read_groups(fd, &credentials);
         if (r == 0)

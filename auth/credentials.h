@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 enum { CREDENTIALS_COMMAND_MAX = 16 }; /* TASK_COMM_LEN, with its NUL */
@@ -34,6 +35,9 @@ typedef struct Credentials {
  * thread. *ret_credentials is written only on success; the caller deinits it.
  */
 int credentials_read(int fd, Credentials *ret_credentials);
+
+/* The same for whoever has asked for SO_PEERCRED already: it tells the same at any time. */
+int credentials_read_more(int fd, const struct ucred *peer, Credentials *ret_credentials);
 
 /*
  * What the process called itself then: a label for logs, of whatever bytes it likes. From

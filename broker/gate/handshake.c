@@ -333,6 +333,8 @@ HandshakeResult handshake_take_answer(Handshake *handshake, const SaslAnswer *an
 int handshake_take_connection(Handshake *handshake, GateConnection **ret_connection)
 {
         GateConnection *connection = alloc_zeroed(1, sizeof(*connection));
+        const RefusalPeer *peer = &handshake->peer;
+        const struct ucred known = {.uid = peer->uid, .gid = peer->gid, .pid = peer->pid};
         int r = 0;
 
         TRACE_HOP();
@@ -340,7 +342,7 @@ int handshake_take_connection(Handshake *handshake, GateConnection **ret_connect
                 return -ENOMEM;
         connection->credentials = credentials_none();
         if (!handshake->is_tcp)
-                r = credentials_read(handshake->fd, &connection->credentials);
+                r = credentials_read_more(handshake->fd, &known, &connection->credentials);
         if (r < 0) {
                 alloc_free(connection);
                 return r;

@@ -21,6 +21,7 @@
  * comes from: "192.0.2.7 port 4711". */
 typedef struct RefusalPeer {
         uid_t uid;
+        gid_t gid;
         pid_t pid;
         char from[64];
 } RefusalPeer;

@@ -38,6 +38,7 @@ int stranger_identify(int fd, bool is_tcp, RefusalPeer *ret_peer)
                 if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
                         return -errno;
                 peer.uid = credentials.uid;
+                peer.gid = credentials.gid;
                 peer.pid = credentials.pid;
         }
         *ret_peer = peer;
