@@ -8,8 +8,8 @@
 
 enum { LINE_SIZE = 1024 };
 
-static void print_line(FILE *out, const char *step, const char *mark, const char *format,
-                       va_list args)
+__attribute__((format(printf, 4, 0))) static void
+print_line(FILE *out, const char *step, const char *mark, const char *format, va_list args)
 {
         char line[LINE_SIZE];
 
