@@ -28,7 +28,8 @@ static void append_auth(Connection *connection)
                 size += (size_t)snprintf(line + size, sizeof(line) - size, "%02x", *digit);
         if (connection->is_tcp)
                 size = (size_t)snprintf(line, sizeof(line), "AUTH ANONYMOUS");
-        connection_append(connection, connection->nonce, connection->nonce_size);
+        if (connection->nonce_size > 0)
+                connection_append(connection, connection->nonce, connection->nonce_size);
         connection_append(connection, "", 1);
         connection_append(connection, line, size);
         connection_append(connection, "\r\n", 2);
