@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """ringbus-load over tcp: and nonce-tcp:, where it is ANONYMOUS."""
 
+import itertools
 import os
 import subprocess
 import sys
 import unittest
 
-from loadtest import LoadTest
+from loadtest import DAEMON, LoadTest
 
 REFERENCE = "/usr/bin/dbus-daemon"
 CONFIG = """<busconfig>
@@ -39,19 +40,20 @@ class TcpTest(LoadTest):
                              "--duration=200ms", "--callers=2", "--services=2", *knobs)
 
     def test_tcp_calls_are_answered(self):
-        for listen in ("tcp:host=127.0.0.1", "nonce-tcp:host=127.0.0.1"):
-            for payload in ("8", "100000"):  # in one segment, and in many
-                with self.subTest(listen=listen, payload=payload):
-                    self.start_tcp(REFERENCE, listen, OPEN)
-                    result = self.run_calls("--payload=" + payload)
-                    self.assert_all_accounted(result)
+        for daemon, listen, payload in itertools.product(
+                (REFERENCE, DAEMON), ("tcp:host=127.0.0.1", "nonce-tcp:host=127.0.0.1"),
+                ("8", "100000")):  # in one segment, and in many
+            with self.subTest(daemon=daemon, listen=listen, payload=payload):
+                self.start_tcp(daemon, listen, OPEN)
+                self.assert_all_accounted(self.run_calls("--payload=" + payload))
 
     def test_tcp_bus_that_admits_no_anonymous_client_says_what_is_needed(self):
-        self.start_tcp(REFERENCE, "tcp:host=127.0.0.1", "<auth>EXTERNAL</auth>")
-        result = self.run_calls()
-        self.assertNotEqual(result.status, 0)
-        self.assertIn('the bus said "REJECTED', result.errors)
-        self.assertIn("<allow_anonymous/>", result.errors)
+        for daemon in (REFERENCE, DAEMON):
+            self.start_tcp(daemon, "tcp:host=127.0.0.1", "<auth>EXTERNAL</auth>")
+            result = self.run_calls()
+            self.assertNotEqual(result.status, 0)
+            self.assertIn('the bus said "REJECTED', result.errors)
+            self.assertIn("<allow_anonymous/>", result.errors)
 
     def test_tcp_nonce_that_cannot_be_read_is_named(self):
         self.address = "nonce-tcp:host=127.0.0.1,port=1,noncefile=/nonexistent/nonce"
