@@ -332,7 +332,7 @@ static void test_gate_limits_overflow_uid_refused_if_asked(void **state)
         Fixture *fixture = *state;
 
         require_root();
-        fixture->options.admits_every_uid = true;
+        fixture->options.admits = admit_everybody;
         fixture->options.refuses_overflow_uid = true;
         fixture->options.overflow_uid = FIXTURE_NOBODY;
         fixture_start(fixture);
