@@ -202,17 +202,17 @@ static void test_gate_strangers_refusals_of_one_kind_are_summed_up(void **state)
 
         (void)state;
         refusals_init(&refusals, &options);
-        refusals_note(&refusals, GATE_REFUSAL_LINE, peer, 1, "a");
-        refusals_note(&refusals, GATE_REFUSAL_LINE, peer, 1 + THROTTLE_NS, "b");
-        refusals_note(&refusals, GATE_REFUSAL_BEGIN, peer, 1, "c");
-        refusals_note(&refusals, GATE_REFUSAL_LEFT, peer, 1, "d");
+        refusals_note(&refusals, GATE_REFUSAL_LINE, &peer, 1, "a");
+        refusals_note(&refusals, GATE_REFUSAL_LINE, &peer, 1 + THROTTLE_NS, "b");
+        refusals_note(&refusals, GATE_REFUSAL_BEGIN, &peer, 1, "c");
+        refusals_note(&refusals, GATE_REFUSAL_LEFT, &peer, 1, "d");
         assert_int_equal(n_posted, 2); /* a and c: b's line is still with the clerk */
         options.post_job = NULL;
         refusals_init(&refusals, &options);
         log = catch_log();
         for (unsigned i = 0; i < 4; i++)
-                refusals_note(&refusals, GATE_REFUSAL_LINE, peer, 1 + i, "it is %s", "slow");
-        refusals_note(&refusals, GATE_REFUSAL_LINE, peer, 1 + THROTTLE_NS, "it is late");
+                refusals_note(&refusals, GATE_REFUSAL_LINE, &peer, 1 + i, "it is %s", "slow");
+        refusals_note(&refusals, GATE_REFUSAL_LINE, &peer, 1 + THROTTLE_NS, "it is late");
         end_log(&log, text, sizeof(text));
         assert_string_equal(text,
                             "ringbus: warning: Refused a connection of uid 7, pid 0 (gone): it is "
