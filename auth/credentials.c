@@ -27,7 +27,8 @@
 #endif
 
 enum {
-        OPTION_SIZE_FIRST = 256,       /* 64 groups, or nearly every label */
+        OPTION_SIZE_FIRST = 256, /* 64 groups, or nearly every label */
+        OVERFLOW_UID_DEFAULT = 65534,
         OPTION_SIZE_MAX = 1024 * 1024, /* NGROUPS_MAX groups are 256 KiB */
 };
 
@@ -133,16 +134,19 @@ static int read_pidfd(int fd)
 
 int credentials_read(int fd, Credentials *ret_credentials)
 {
-        Credentials credentials = {.pidfd = -1};
         struct ucred peer;
         socklen_t size = sizeof(peer);
-        int r;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
                 return -errno;
-        credentials.uid = peer.uid;
-        credentials.gid = peer.gid;
-        credentials.pid = peer.pid;
+        return credentials_read_more(fd, &peer, ret_credentials);
+}
+
+int credentials_read_more(int fd, const struct ucred *peer, Credentials *ret_credentials)
+{
+        Credentials credentials = {
+                .uid = peer->uid, .gid = peer->gid, .pid = peer->pid, .pidfd = -1};
+        int r;
 
         r = read_groups(fd, &credentials);
         if (r == 0)
@@ -171,6 +175,31 @@ void credentials_read_command(Credentials *credentials)
         n = read(fd, credentials->command, sizeof(credentials->command) - 1);
         credentials->command[n > 0 ? n : 0] = '\0';
         credentials->command[strcspn(credentials->command, "\n")] = '\0';
+}
+
+void credentials_set_user(Credentials *credentials, uid_t uid)
+{
+        if (uid == credentials->uid)
+                return;
+        credentials->uid = uid;
+        credentials->gid = (gid_t)-1;
+        credentials->groups = alloc_free(credentials->groups);
+        credentials->n_groups = 0;
+        credentials->security_label = alloc_free(credentials->security_label);
+        credentials->security_label_size = 0;
+}
+
+Credentials credentials_none(void)
+{
+        return (Credentials){.uid = CREDENTIALS_NO_UID, .gid = (gid_t)-1, .pidfd = -1};
+}
+
+uid_t credentials_overflow_uid(void)
+{
+        CLEANUP_FILE FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");
+        unsigned uid;
+
+        return file && fscanf(file, "%u", &uid) == 1 ? uid : OVERFLOW_UID_DEFAULT;
 }
 
 void credentials_deinit(Credentials *credentials)

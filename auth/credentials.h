@@ -9,13 +9,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 enum { CREDENTIALS_COMMAND_MAX = 16 }; /* TASK_COMM_LEN, with its NUL */
 
+/* Nobody is known to be there: not a uid that the kernel gives to anybody. */
+#define CREDENTIALS_NO_UID ((uid_t)-1)
+
 typedef struct Credentials {
-        uid_t uid;
-        gid_t gid;
+        uid_t uid;     /* or CREDENTIALS_NO_UID: anonymous */
+        gid_t gid;     /* (gid_t)-1 where the groups are not known */
         pid_t pid;     /* a label, never a key for decisions; 0: unknown */
         gid_t *groups; /* sorted, unique, the primary gid included; NULL: not known */
         size_t n_groups;
@@ -32,6 +36,9 @@ typedef struct Credentials {
  */
 int credentials_read(int fd, Credentials *ret_credentials);
 
+/* The same for whoever has asked for SO_PEERCRED already: it tells the same at any time. */
+int credentials_read_more(int fd, const struct ucred *peer, Credentials *ret_credentials);
+
 /*
  * What the process called itself then: a label for logs, of whatever bytes it likes. From
  * /proc/PID/comm, which the kernel copies from its own memory; the command line lies in the
@@ -39,6 +46,19 @@ int credentials_read(int fd, Credentials *ret_credentials);
  * after connect() and only for the log. Leaves it empty if there is none.
  */
 void credentials_read_command(Credentials *credentials);
+
+/*
+ * The peer has proved to be somebody, or nobody (CREDENTIALS_NO_UID), by other means than the
+ * socket: if that is not who the kernel reports, only the process ids stay of what the kernel says.
+ */
+void credentials_set_user(Credentials *credentials, uid_t uid);
+
+/* Of the other end of a TCP connection: nothing is known. */
+Credentials credentials_none(void);
+
+/* The uid that the kernel shows for users who have none in this user namespace: 65534 unless
+ * /proc/sys/kernel/overflowuid says otherwise. */
+uid_t credentials_overflow_uid(void);
 
 /* Frees and closes what it holds; idempotent. */
 void credentials_deinit(Credentials *credentials);

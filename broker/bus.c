@@ -211,8 +211,10 @@ static int bus_start_gate(Bus *bus)
         GateOptions options = {.listeners = listeners,
                                .n_listeners = (unsigned)bus->listeners->n,
                                .mechanisms = bus->config->mechanisms,
+                               .allow_anonymous = bus->config->allow_anonymous,
                                .bus_uid = getuid(),
                                .admits = bus_admits,
+                               .refuses_overflow_uid = bus->options->refuse_overflow_uid,
                                .max_incomplete = (unsigned)limits->max_incomplete_connections,
                                .auth_timeout_ms = limits->auth_timeout_ms,
                                .max_message_unix_fds = (unsigned)in_force->max_message_unix_fds,
@@ -222,14 +224,15 @@ static int bus_start_gate(Bus *bus)
 
         if (!listeners)
                 return -ENOMEM;
-        for (size_t i = 0; i < bus->listeners->n; i++) {
-                listeners[i].fd = bus->listeners->items[i].fd;
-                memcpy(listeners[i].guid, bus->listeners->items[i].guid, sizeof(listeners[i].guid));
-        }
+        for (size_t i = 0; i < bus->listeners->n; i++)
+                bus_auth_describe(&bus->listeners->items[i], &listeners[i]);
+        bus_auth_init(bus, &options);
         r = gate_new(&options, &bus->gate);
         alloc_free(listeners);
         if (r < 0)
                 log_error("cannot start the gate: %s", strerror(-r));
+        else
+                bus_auth_continue(bus);
         return r;
 }
 
@@ -285,6 +288,8 @@ static int bus_wait(Bus *bus, bool pausing, ReadyEvent *events, unsigned n_event
                 wake_prepare(&bus->retired_wake);
         if (bus_reload_is_due(bus) || (!pausing && qsbr_has_retired(&bus->qsbr)))
                 timeout = 0;
+        if (timeout > bus_auth_timeout(bus))
+                timeout = bus_auth_timeout(bus);
         n = ready_wait(&bus->ready, timeout, events, n_events);
         wake_finish(&bus->retired_wake);
         wake_finish(&bus->wake);
@@ -306,6 +311,7 @@ int bus_run(Bus *bus)
                 if (bus_handle_events(bus, events, n))
                         return 0;
                 bus_reload_continue(bus);
+                bus_auth_continue(bus);
                 reclaimed = qsbr_reclaim(&bus->qsbr) > 0;
         }
 }
@@ -319,6 +325,7 @@ Bus *bus_free(Bus *bus)
         if (!bus_reload_deinit(bus))
                 return NULL;
         bus->gate = gate_free(bus->gate);
+        bus_auth_deinit(bus);
         driver_deinit(&bus->driver);
         router_deinit(&bus->router);
         close(bus->signal_fd);

@@ -5,6 +5,7 @@
 /* What the bus consists of; shared by bus.c and bus_workers.c. Owner: the main thread. */
 
 #include "broker/bus.h"
+#include "broker/bus_auth.h"
 #include "broker/bus_reload.h"
 #include "broker/gate/gate.h"
 #include "broker/io/ready.h"
@@ -37,6 +38,7 @@ struct Bus {
         BusProcess processes[BUS_PROCESSES];
         Gate *gate;
         BusReload reload;
+        BusAuth auth;
 };
 
 /* Any worker, or control: an answer goes to the worker of its caller. DriverHooks.post_answer. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the bus's threads count, for Debug.Stats and for the log. */
+#include <stdio.h>
+
 #include "broker/base/log.h"
 #include "broker/bus_private.h"
 
@@ -75,8 +77,32 @@ DriverSources bus_stats_sources(Bus *bus)
                                .context = bus};
 }
 
+/* What the gate has done so far; of those refused, how many for which reason. */
+static void bus_log_gate(Bus *bus)
+{
+        static const char *const words[GATE_N_REFUSALS] = {
+#define BUS_WORD(name, word, text) [GATE_REFUSAL_##name] = word,
+                GATE_REFUSALS(BUS_WORD)
+#undef BUS_WORD
+        };
+        char reasons[512];
+        size_t size = 0;
+        GateCounters c;
+
+        gate_read_counters(bus->gate, &c);
+        for (unsigned i = 0; i < GATE_N_REFUSALS && size < sizeof(reasons); i++)
+                size += (size_t)snprintf(reasons + size, sizeof(reasons) - size, " refused_%s=%llu",
+                                         words[i], (unsigned long long)c.refusals[i]);
+        log_notice(
+                "gate: accepted=%llu admitted=%llu refused=%llu timed_out=%llu incomplete=%llu%s",
+                (unsigned long long)c.accepted, (unsigned long long)c.admitted,
+                (unsigned long long)c.refused, (unsigned long long)c.timed_out,
+                (unsigned long long)c.incomplete, reasons);
+}
+
 void bus_stats_log(Bus *bus)
 {
+        bus_log_gate(bus);
         for (unsigned i = 0; i < bus->n_workers; i++) {
                 WorkerCounters c;
 

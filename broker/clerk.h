@@ -11,16 +11,11 @@
 
 #include <stdbool.h>
 
+#include "broker/base/job.h"
+
 typedef struct Clerk Clerk;
 
-/* Embedded in what the job is about; whoever posts it keeps it until run() has been called. */
-typedef struct ClerkJob ClerkJob;
-struct ClerkJob {
-        ClerkJob *next;
-        /* On the clerk's thread, once. How the result gets back is the job's business; the last
-         * thing that it does, for from then on the job may be gone. */
-        void (*run)(ClerkJob *job);
-};
+typedef Job ClerkJob;
 
 /* Starts the thread. 0 or -errno. */
 int clerk_new(Clerk **ret_clerk);

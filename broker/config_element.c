@@ -58,17 +58,10 @@ static void end_flag(ConfigXml *xml, const ConfigElement *element, const char *t
                 config->fork = true;
         else if (strcmp(element->name, "keep_umask") == 0)
                 config->keep_umask = true;
+        else if (strcmp(element->name, "allow_anonymous") == 0)
+                config->allow_anonymous = true;
         else
                 config->syslog = true;
-}
-
-static void end_allow_anonymous(ConfigXml *xml, const ConfigElement *element, const char *text)
-{
-        (void)text;
-        xml->draft->config.allow_anonymous = true;
-        config_xml_note(xml, CONFIG_NOTE_ANONYMOUS,
-                        "<%s> has no effect yet: the mechanism ANONYMOUS is not supported",
-                        element->name);
 }
 
 static void end_listen(ConfigXml *xml, const ConfigElement *element, const char *text)
@@ -77,8 +70,6 @@ static void end_listen(ConfigXml *xml, const ConfigElement *element, const char 
         config_xml_check(xml, config_draft_add_listen(xml->draft, text));
 }
 
-/* A mechanism that is allowed but not served is still listed to clients; they cannot succeed by it.
- */
 static void end_auth(ConfigXml *xml, const ConfigElement *element, const char *text)
 {
         unsigned *mechanisms = &xml->draft->config.mechanisms;
@@ -88,12 +79,8 @@ static void end_auth(ConfigXml *xml, const ConfigElement *element, const char *t
                 *mechanisms |= SASL_MECHANISM_EXTERNAL;
         } else if (strcmp(text, "DBUS_COOKIE_SHA1") == 0) {
                 *mechanisms |= SASL_MECHANISM_COOKIE_SHA1;
-                config_xml_note(xml, CONFIG_NOTE_COOKIE_SHA1,
-                                "<auth>%s</auth> has no effect yet; clients use EXTERNAL", text);
         } else if (strcmp(text, "ANONYMOUS") == 0) {
                 *mechanisms |= SASL_MECHANISM_ANONYMOUS;
-                config_xml_note(xml, CONFIG_NOTE_ANONYMOUS,
-                                "<auth>%s</auth> has no effect yet; clients use EXTERNAL", text);
         } else {
                 config_xml_fail(xml,
                                 "unknown mechanism \"%s\" in <auth>; known are EXTERNAL, "
@@ -279,7 +266,7 @@ static const ConfigElement elements[] = {
         {"fork", BUS, false, NULL, end_flag},
         {"keep_umask", BUS, false, NULL, end_flag},
         {"syslog", BUS, false, NULL, end_flag},
-        {"allow_anonymous", BUS, false, NULL, end_allow_anonymous},
+        {"allow_anonymous", BUS, false, NULL, end_flag},
         {"listen", BUS, true, NULL, end_listen},
         {"auth", BUS, true, NULL, end_auth},
         {"limit", BUS, true, begin_limit, end_limit},

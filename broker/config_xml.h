@@ -51,8 +51,6 @@ typedef struct ConfigRequest {
 typedef enum ConfigNote {
         CONFIG_NOTE_ACTIVATION,
         CONFIG_NOTE_CONTAINERS,
-        CONFIG_NOTE_COOKIE_SHA1,
-        CONFIG_NOTE_ANONYMOUS,
         CONFIG_NOTE_SELINUX,
 } ConfigNote;
 

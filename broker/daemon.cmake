@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The daemon's surroundings: command line, configuration, listening addresses.
 ringbus_library(ringbus_daemon
-  SOURCES announce.c config.c config_draft.c config_element.c config_report.c config_rule.c
-          config_section.c config_services.c config_source.c config_suggest.c config_xml.c
-          daemonize.c limits.c listen.c listen_socket.c lsm.c options.c options_own.c pidfile.c
-          root.c runas.c users.c
+  SOURCES access.c access_cookie.c access_path.c access_report.c access_talk.c announce.c config.c
+          config_draft.c config_element.c config_report.c config_rule.c config_section.c
+          config_services.c config_source.c config_suggest.c config_xml.c daemonize.c limits.c
+          listen.c listen_nonce.c listen_socket.c listen_systemd.c listen_tcp.c lsm.c options.c
+          options_own.c pidfile.c root.c runas.c users.c
   DEPENDS ringbus_base ringbus_proto ringbus_io ringbus_auth ringbus_router PkgConfig::EXPAT
           PkgConfig::LIBSYSTEMD)
 if(LIBSELINUX_FOUND)

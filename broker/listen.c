@@ -11,18 +11,46 @@
 #include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
 #include "broker/listen_socket.h"
+#include "broker/listen_systemd.h"
+#include "broker/listen_tcp.h"
 
-/* The transports of the specification that are not here yet, to be refused by name. */
-static const char *const later_transports[] = {"tcp", "nonce-tcp"};
-
-static int refuse_transport(const Address *address, ListenError *ret_error)
+static int open_tcp(const Address *address, Listeners *listeners, ListenError *ret_error)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(later_transports); i++) {
-                if (text_equal(address->transport, text_from(later_transports[i])))
-                        return listen_socket_fail(
-                                ret_error, -EOPNOTSUPP,
-                                "listening on %s: is not supported yet; use unix:",
-                                later_transports[i]);
+        return listen_tcp_open(address, false, listeners, ret_error);
+}
+
+static int open_nonce_tcp(const Address *address, Listeners *listeners, ListenError *ret_error)
+{
+        return listen_tcp_open(address, true, listeners, ret_error);
+}
+
+static int open_systemd(const Address *address, Listeners *listeners, ListenError *ret_error)
+{
+        (void)address;
+        return listen_systemd_open(listeners, ret_error);
+}
+
+typedef struct Transport {
+        const char *name;
+        int (*open)(const Address *address, Listeners *listeners, ListenError *ret_error);
+} Transport;
+
+static const Transport transports[] = {
+        {"unix", listen_socket_open_unix},
+        {"tcp", open_tcp},
+        {"nonce-tcp", open_nonce_tcp},
+        {"systemd", open_systemd},
+};
+
+/* 0, or -EINVAL for one that there is not. */
+static int find_transport(const Address *address, const Transport **ret_transport,
+                          ListenError *ret_error)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+                if (text_equal(address->transport, text_from(transports[i].name))) {
+                        *ret_transport = &transports[i];
+                        return 0;
+                }
         }
         return listen_socket_fail(ret_error, -EINVAL, "unknown address type \"%.*s\"",
                                   TEXT_FORMAT(address->transport));
@@ -30,11 +58,10 @@ static int refuse_transport(const Address *address, ListenError *ret_error)
 
 static int open_alternative(const Address *address, Listeners *listeners, ListenError *ret_error)
 {
-        if (text_equal(address->transport, TEXT("unix")))
-                return listen_socket_open_unix(address, listeners, ret_error);
-        if (text_equal(address->transport, TEXT("systemd")))
-                return listen_socket_open_systemd(listeners, ret_error);
-        return refuse_transport(address, ret_error);
+        const Transport *transport;
+        int r = find_transport(address, &transport, ret_error);
+
+        return r < 0 ? r : transport->open(address, listeners, ret_error);
 }
 
 /* Whether all alternatives are well-formed; the reference listens on none if one is not. */
@@ -102,16 +129,18 @@ static int check_transports(const char *text, char *scratch, ListenError *ret_er
 
         do {
                 ListenError error = {{0}};
+                const Transport *transport;
                 Address address;
                 const char *reason;
+                int r;
 
                 if (!address_parse(&rest, scratch, &address, &reason))
                         ASSERT_NOT_REACHED();
-                if (text_equal(address.transport, TEXT("unix")) ||
-                    text_equal(address.transport, TEXT("systemd")))
+                r = find_transport(&address, &transport, &error);
+                if (r == 0)
                         return 0;
                 if (first == 0) {
-                        first = refuse_transport(&address, &error);
+                        first = r;
                         *ret_error = error;
                 }
         } while (rest.size > 0);
@@ -161,8 +190,12 @@ static int add_to_printed(Listeners *listeners, size_t n)
 
         for (size_t i = 0; i < n; i++) {
                 const char *address = listeners->items[listeners->n - 1 - i].address;
-                char *longer = printed ? alloc_format("%s;%s", address, printed)
-                                       : alloc_string(address, strlen(address));
+                char *longer;
+
+                if (!address)
+                        continue;
+                longer = printed ? alloc_format("%s;%s", address, printed)
+                                 : alloc_string(address, strlen(address));
 
                 if (!longer)
                         return -ENOMEM;
@@ -182,8 +215,14 @@ static int open_all(const char *const *addresses, size_t n_addresses, Listeners 
 
                 if (r < 0)
                         return r;
-                for (size_t j = n_before; r == 0 && j < listeners->n; j++)
-                        r = add_guid(&listeners->items[j]);
+                for (size_t j = n_before; r == 0 && j < listeners->n; j++) {
+                        Listener *listener = &listeners->items[j];
+
+                        if (listener->has_company)
+                                memcpy(listener->guid, listener[-1].guid, sizeof(listener->guid));
+                        else
+                                r = add_guid(listener);
+                }
                 if (r == 0)
                         r = add_to_printed(listeners, listeners->n - n_before);
                 if (r < 0)

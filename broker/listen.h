@@ -5,17 +5,18 @@
 /*
  * The addresses that the bus listens on. Specification: "Server Addresses", "Transports".
  *
- * unix: with path, abstract, dir, tmpdir or runtime=yes, and systemd: for the sockets that systemd
- * passed. Other transports are refused by name. Keys that mean nothing to a transport are ignored,
- * as in the reference.
+ * unix: with path, abstract, dir, tmpdir or runtime=yes; tcp: and nonce-tcp: with host, bind, port
+ * and family; systemd: for the sockets that systemd passed, unix and TCP. Other transports are
+ * refused. Keys that mean nothing to a transport are ignored, as in the reference.
  *
  * Owner: the main thread. The gate borrows the sockets.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LISTEN_ERROR_MAX = 1024, LISTEN_GUID_SIZE = 33 };
+enum { LISTEN_ERROR_MAX = 1024, LISTEN_GUID_SIZE = 33, LISTEN_NONCE_SIZE = 16 };
 
 /* One line that says what is wrong, naming the address. */
 typedef struct ListenError {
@@ -23,11 +24,18 @@ typedef struct ListenError {
 } ListenError;
 
 typedef struct Listener {
-        int fd; /* listening AF_UNIX stream socket, non-blocking, close-on-exec */
+        int fd; /* listening stream socket, non-blocking, close-on-exec */
+        bool is_tcp;
+        /* One more socket of the address of the listener before it, whose guid it has: another
+         * family of the same host, which clients find by its name. Its own address is NULL. */
+        bool has_company;
         char guid[LISTEN_GUID_SIZE]; /* 32 hex digits of 128 random bits */
         char *address; /* "unix:path=...,guid=...", escaped: what a client connects to */
         char *path;    /* the socket file, which listen_close() unlinks; NULL: none is ours */
         uint64_t identity[2]; /* of the socket file: another one in its place is not ours */
+        bool has_nonce;       /* nonce-tcp: a client sends these first: */
+        uint8_t nonce[LISTEN_NONCE_SIZE];
+        char *nonce_file; /* where a client reads them, unlinked at the end; NULL: none is ours */
 } Listener;
 
 typedef struct Listeners {
@@ -43,16 +51,17 @@ typedef struct Listeners {
  * the socket file made has mode 0777, who may use the bus is decided later.
  *
  * Returns 0 and *ret_listeners; or -errno and *ret_error, then nothing is left behind: -EINVAL for
- * an address that is wrong, -EOPNOTSUPP for a transport that is not supported (yet) or an unset
- * XDG_RUNTIME_DIR, -ENOMEM, or what the kernel said. "systemd:" takes LISTEN_FDS and its companions
- * out of the environment, so no other thread may exist.
+ * an address that is wrong, -EOPNOTSUPP for an unset XDG_RUNTIME_DIR, -EHOSTUNREACH for a host that
+ * is not known, -ENOMEM, or what the kernel said. A TCP listener that is not on loopback is logged
+ * as a warning. Asks the name service, which may block. "systemd:" takes LISTEN_FDS and its
+ * companions out of the environment, so no other thread may exist.
  */
 int listen_open(const char *const *addresses, size_t n_addresses, Listeners **ret_listeners,
                 ListenError *ret_error);
 
 /*
- * Whether the bus would know how to listen on an address: 0, or -EINVAL or -EOPNOTSUPP and
- * *ret_error. Nothing is opened; what else may go wrong then is not known.
+ * Whether the bus would know how to listen on an address: 0, or -EINVAL and *ret_error. Nothing is
+ * opened; what else may go wrong then is not known.
  */
 int listen_check(const char *address, ListenError *ret_error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listening sockets of the unix and systemd transports.
+ * What the transports share, and the unix transport.
  *
  * Access control is not the file mode: it is 0777 whatever the umask, and the gate decides. The
  * file is remembered by device and inode, so that the end of this bus does not unlink the socket of
@@ -17,17 +17,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <fcntl.h>
-#include <systemd/sd-daemon.h>
 
 #include "broker/base/assert.h"
 #include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
 #include "broker/base/log.h"
 #include "broker/base/path.h"
+#include "broker/listen_nonce.h"
 
 enum {
-        BACKLOG = 4096,   /* the kernel cuts it at net.core.somaxconn */
         NAME_TRIES = 16,  /* random names; the first is free unless somebody plays tricks */
         NAME_RANDOM = 10, /* characters of it */
         PATH_MAX_BYTES = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1,
@@ -57,12 +55,12 @@ void listen_socket_deinit(Listener *listener)
             (uint64_t)status.st_ino == listener->identity[1])
                 unlink(listener->path);
         listener->path = alloc_free(listener->path);
+        listen_nonce_remove(listener);
         listener->address = alloc_free(listener->address);
         listener->fd = cleanup_close(listener->fd);
 }
 
-/* "unix:KEY=NAME" with NAME escaped, or NULL. */
-static char *format_address(const char *key, Text name)
+char *listen_socket_format_unix(const char *key, Text name)
 {
         CLEANUP_ALLOC char *escaped = alloc_bytes(3 * name.size);
         size_t size;
@@ -73,12 +71,11 @@ static char *format_address(const char *key, Text name)
         return alloc_format("unix:%s=%.*s", key, (int)size, escaped);
 }
 
-/* Takes the listener, also on failure. */
-static int append_listener(Listeners *listeners, Listener *listener, ListenError *ret_error)
+int listen_socket_append(Listeners *listeners, Listener *listener, ListenError *ret_error)
 {
         Listener *grown = NULL;
 
-        if (listener->address)
+        if (listener->address || listener->has_company)
                 grown = alloc_resize(listeners->items, (listeners->n + 1) * sizeof(*grown));
         if (!grown) {
                 listen_socket_deinit(listener);
@@ -96,7 +93,7 @@ static int open_socket(const struct sockaddr_un *name, socklen_t size, int *ret_
 
         if (fd < 0 || bind(fd, (const struct sockaddr *)name, size) < 0)
                 return -errno;
-        if (listen(fd, BACKLOG) < 0) {
+        if (listen(fd, LISTEN_SOCKET_BACKLOG) < 0) {
                 int error = errno;
 
                 if (name->sun_path[0] != '\0')
@@ -136,8 +133,8 @@ static int open_abstract(Text name, Listeners *listeners, ListenError *ret_error
                 return listen_socket_fail(ret_error, r,
                                           "cannot listen on the abstract socket \"%.*s\": %s",
                                           TEXT_FORMAT(name), strerror(-r));
-        listener.address = format_address("abstract", name);
-        return append_listener(listeners, &listener, ret_error);
+        listener.address = listen_socket_format_unix("abstract", name);
+        return listen_socket_append(listeners, &listener, ret_error);
 }
 
 /* Remembers the socket file as ours. 0 or -errno. */
@@ -195,8 +192,8 @@ static int open_path(Text path, Listeners *listeners, ListenError *ret_error)
                 return listen_socket_fail(ret_error, r, "cannot listen on the socket \"%s\": %s",
                                           name, strerror(-r));
         }
-        listener.address = format_address("path", path);
-        return append_listener(listeners, &listener, ret_error);
+        listener.address = listen_socket_format_unix("path", path);
+        return listen_socket_append(listeners, &listener, ret_error);
 }
 
 /* NAME_RANDOM letters and digits; 0 or -errno. */
@@ -235,8 +232,8 @@ static int open_folder(Text folder, Listeners *listeners, ListenError *ret_error
                 return listen_socket_fail(ret_error, r, "cannot listen on a socket in \"%.*s\": %s",
                                           TEXT_FORMAT(folder), strerror(-r));
         }
-        listener.address = format_address("path", (Text){name, size});
-        return append_listener(listeners, &listener, ret_error);
+        listener.address = listen_socket_format_unix("path", (Text){name, size});
+        return listen_socket_append(listeners, &listener, ret_error);
 }
 
 /* $XDG_RUNTIME_DIR/bus; nothing else is made there. */
@@ -287,89 +284,4 @@ int listen_socket_open_unix(const Address *address, Listeners *listeners, Listen
                                           "one of path=, abstract=, dir=, tmpdir= and runtime= is "
                                           "needed");
         return places[found].open(value, listeners, ret_error);
-}
-
-/* The name that a passed socket is bound to. 0 and a string of the caller's, or -errno. */
-static int read_bound_address(int fd, char **ret_address)
-{
-        struct sockaddr_un name;
-        socklen_t size = sizeof(name);
-        const size_t offset = offsetof(struct sockaddr_un, sun_path);
-
-        memset(&name, 0, sizeof(name));
-        if (getsockname(fd, (struct sockaddr *)&name, &size) < 0)
-                return -errno;
-        if (size <= offset)
-                return -EADDRNOTAVAIL; /* not bound: nobody could ever connect */
-        if (name.sun_path[0] == '\0')
-                *ret_address = format_address("abstract",
-                                              (Text){name.sun_path + 1, (size_t)size - offset - 1});
-        else
-                *ret_address = format_address(
-                        "path", (Text){name.sun_path, strnlen(name.sun_path, size - offset)});
-        return *ret_address ? 0 : -ENOMEM;
-}
-
-/* Whether the bus can listen on what systemd passed. */
-static int check_passed(int fd, ListenError *ret_error)
-{
-        int stream = sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1);
-
-        if (stream < 0)
-                return listen_socket_fail(ret_error, stream, "fd %d: %s", fd, strerror(-stream));
-        if (stream == 0)
-                return listen_socket_fail(ret_error, -EINVAL,
-                                          "fd %d is not a listening stream socket", fd);
-        if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0)
-                return listen_socket_fail(ret_error, -EOPNOTSUPP,
-                                          "fd %d is not a unix socket; others are not supported "
-                                          "yet",
-                                          fd);
-        return 0;
-}
-
-/* One socket that systemd passed; it is taken, also on failure. */
-static int adopt_socket(int fd, Listeners *listeners, ListenError *ret_error)
-{
-        Listener listener = {.fd = fd};
-        int r = check_passed(fd, ret_error);
-
-        if (r == 0) {
-                int flags = fcntl(fd, F_GETFL);
-
-                if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-                        r = -errno;
-                else
-                        r = read_bound_address(fd, &listener.address);
-                if (r < 0)
-                        listen_socket_fail(ret_error, r, "fd %d: %s", fd, strerror(-r));
-        }
-        if (r < 0) {
-                listen_socket_deinit(&listener);
-                return r;
-        }
-        return append_listener(listeners, &listener, ret_error);
-}
-
-int listen_socket_open_systemd(Listeners *listeners, ListenError *ret_error)
-{
-        size_t n_before = listeners->n;
-        int n = sd_listen_fds(1);
-        int r = 0;
-
-        if (n < 0)
-                return listen_socket_fail(ret_error, n, "cannot read LISTEN_FDS: %s", strerror(-n));
-        if (n == 0)
-                return listen_socket_fail(ret_error, -ENOENT,
-                                          "no socket received; systemd passes them to a service "
-                                          "with a socket unit");
-        for (int i = 0; i < n; i++) {
-                if (r < 0)
-                        close(SD_LISTEN_FDS_START + i);
-                else
-                        r = adopt_socket(SD_LISTEN_FDS_START + i, listeners, ret_error);
-        }
-        while (r < 0 && listeners->n > n_before)
-                listen_socket_deinit(&listeners->items[--listeners->n]);
-        return r;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/access.h"
 #include "broker/base/alloc.h"
 #include "broker/driver/driver.h"
 #include "broker/start.h"
@@ -78,6 +79,8 @@ int main(int argc, char **argv)
                 return start_check_config(options.config_file);
         case OPTIONS_PROBE:
                 return main_probe(options.io_wish);
+        case OPTIONS_CHECK_ACCESS:
+                return access_check(options.check_access, stdout);
         case OPTIONS_VERSION:
                 return main_version();
         case OPTIONS_INTROSPECT:

@@ -201,6 +201,8 @@ static const OptionRow option_rows[] = {
         {"stall-forgive", VALUE_REQUIRED, "MILLISECONDS", options_own_stall_forgive},
         {"stall-close", VALUE_REQUIRED, "MILLISECONDS", options_own_stall_close},
         {"check-config", VALUE_REQUIRED, "FILE", options_own_check_config},
+        {"refuse-overflow-uid", VALUE_NONE, NULL, options_own_refuse_overflow},
+        {"check-access", VALUE_REQUIRED, "ADDRESS", options_own_check_access},
         {"probe", VALUE_NONE, NULL, options_own_probe},
         {"help", VALUE_NONE, NULL, handle_help},
 };
@@ -280,6 +282,8 @@ OptionsAction options_parse(int argc, char *const *argv, FILE *errors, Options *
         while (at < argc) {
                 OptionsAction action = parse_word(&parser, argc, argv, &at);
 
+                if (action == OPTIONS_CHECK_ACCESS)
+                        *ret_options = parser.options;
                 if (action != OPTIONS_RUN)
                         return action;
         }

@@ -30,6 +30,7 @@ typedef enum OptionsAction {
         OPTIONS_PROBE,        /* print what the machine can do, exit 0; `io_wish` counts */
         OPTIONS_VERSION,      /* print the version on standard output, exit 0 */
         OPTIONS_INTROSPECT,   /* print the driver's introspection data on standard output, exit 0 */
+        OPTIONS_CHECK_ACCESS, /* say whether this account would be let in at `check_access` */
         OPTIONS_FAIL,         /* everything has been said; exit 1 (--help ends here too) */
 } OptionsAction;
 
@@ -54,13 +55,16 @@ typedef struct Options {
         unsigned spin_us;          /* OPTIONS_SPIN_FIXED: 1 to OPTIONS_SPIN_MAX_US */
         unsigned stall_forgive_ms; /* 0: never */
         unsigned stall_close_ms;   /* 0: never */
+        bool refuse_overflow_uid;
+        const char *check_access; /* the address, for OPTIONS_CHECK_ACCESS */
 } Options;
 
 /*
  * Reads argv[1] to argv[argc - 1]. What is wrong, and the usage, go to `errors`; so does one line
  * for an option that is accepted but has no effect yet. --version, --introspect and --help take
  * effect where they stand, as in the reference: what follows is not looked at.
- * *ret_options is written for OPTIONS_RUN, OPTIONS_CHECK_CONFIG and OPTIONS_PROBE only.
+ * *ret_options is written for OPTIONS_RUN, OPTIONS_CHECK_CONFIG, OPTIONS_CHECK_ACCESS and
+ * OPTIONS_PROBE only.
  */
 OptionsAction options_parse(int argc, char *const *argv, FILE *errors, Options *ret_options);
 

@@ -101,3 +101,19 @@ OptionsAction options_own_check_config(OptionsParser *parser, const char *name, 
         parser->action = OPTIONS_CHECK_CONFIG;
         return OPTIONS_RUN;
 }
+
+OptionsAction options_own_refuse_overflow(OptionsParser *parser, const char *name,
+                                          const char *value)
+{
+        (void)name;
+        (void)value;
+        parser->options.refuse_overflow_uid = true;
+        return OPTIONS_RUN;
+}
+
+OptionsAction options_own_check_access(OptionsParser *parser, const char *name, const char *value)
+{
+        (void)name;
+        parser->options.check_access = value;
+        return OPTIONS_CHECK_ACCESS;
+}

@@ -35,5 +35,7 @@ OptionsHandler options_own_stall_forgive;
 OptionsHandler options_own_stall_close;
 OptionsHandler options_own_probe;
 OptionsHandler options_own_check_config;
+OptionsHandler options_own_refuse_overflow;
+OptionsHandler options_own_check_access;
 
 #endif

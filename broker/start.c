@@ -13,7 +13,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "auth/sasl.h"
 #include "broker/announce.h"
 #include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
@@ -47,11 +46,6 @@ static int load_config(const char *path, Config **ret_config, ConfigReport *repo
 
         if (r < 0)
                 return r;
-        if (config->mechanisms && !(config->mechanisms & SASL_MECHANISM_EXTERNAL))
-                config_report_add(report, CONFIG_ERROR,
-                                  "%s: no mechanism but EXTERNAL is supported yet; add "
-                                  "<auth>EXTERNAL</auth>",
-                                  path);
         lsm_check(config, path, report);
         if (report->n_errors > 0) {
                 config_free(config);

@@ -34,10 +34,14 @@ void driver_forget_peer(DriverCall *call, Peer *peer)
 
 void driver_get_unix_user(DriverCall *call)
 {
+        Text name = driver_read_string(call);
         bool failed;
-        Peer *peer = driver_find_peer(call, driver_read_string(call), "UID", &failed);
+        Peer *peer = driver_find_peer(call, name, "UID", &failed);
 
-        if (!failed)
+        if (!failed && peer && peer->credentials.uid == CREDENTIALS_NO_UID)
+                driver_fail(call, "Failed", "Could not determine UID for '%.*s'",
+                            TEXT_FORMAT(name));
+        else if (!failed)
                 driver_reply_u32(call, peer ? peer->credentials.uid : call->driver->uid);
         driver_forget_peer(call, peer);
 }
@@ -77,7 +81,8 @@ static void driver_write_credentials(Writer *writer, const void *context)
         writer_open_array(writer, '{');
         if (credentials->pid > 0)
                 driver_write_entry_u32(writer, TEXT("ProcessID"), (uint32_t)credentials->pid);
-        driver_write_entry_u32(writer, TEXT("UnixUserID"), credentials->uid);
+        if (credentials->uid != CREDENTIALS_NO_UID)
+                driver_write_entry_u32(writer, TEXT("UnixUserID"), credentials->uid);
         if (credentials->groups) {
                 writer_open_struct(writer);
                 writer_string(writer, TEXT("UnixGroupIDs"));

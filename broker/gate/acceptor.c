@@ -141,6 +141,27 @@ static bool turn_away(Acceptor *acceptor, const AcceptorListener *listener)
         return fd >= 0;
 }
 
+/* Errors that a waiting connection had already: the next one may be well. accept(2) passes those of
+ * the network on. */
+static bool is_of_one_connection(int error)
+{
+        switch (error) {
+        case EINTR:
+        case ECONNABORTED:
+        case EPROTO:
+        case EPERM:
+        case ENETDOWN:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+                return true;
+        default:
+                return false;
+        }
+}
+
 int acceptor_accept(Acceptor *acceptor, AcceptorListener *listener, uint64_t now_ns)
 {
         int fd = accept4(listener->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -154,7 +175,7 @@ int acceptor_accept(Acceptor *acceptor, AcceptorListener *listener, uint64_t now
         }
         if (error == EAGAIN)
                 return -EAGAIN;
-        if (error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM)
+        if (is_of_one_connection(error))
                 return -ECONNABORTED;
 
         back_off(acceptor, now_ns);

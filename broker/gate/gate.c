@@ -70,8 +70,8 @@ static uint64_t next_timeout(const Gate *gate)
         return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
-/* wake.h's protocol: what other threads change (stopping, completed) is read after the prepare.
- * Places that come back wake us only when we wait for one. */
+/* wake.h's protocol: what other threads change (stopping, completed, answered) is read after the
+ * prepare. Places that come back wake us only when we wait for one. */
 static int wait_for_events(Gate *gate, ReadyEvent *events)
 {
         int n = 0;
@@ -81,6 +81,7 @@ static int wait_for_events(Gate *gate, ReadyEvent *events)
                 if (!lobby_has_room(&gate->lobby))
                         wake_prepare(&gate->place_wake);
                 lobby_collect(&gate->lobby);
+                lobby_resume(&gate->lobby);
                 acceptor_update(&gate->acceptor, lobby_has_room(&gate->lobby), gate->lobby.now_ns);
                 n = ready_wait(&gate->ready, next_timeout(gate), events, EVENTS_MAX);
                 ASSERT(n >= 0); /* the epoll instance and the array are our own */
@@ -133,7 +134,7 @@ static int init_gate(Gate *gate, const GateOptions *options, Gate **ret_gate)
         int r;
 
         gate->wake_source = GATE_SOURCE_WAKE;
-        lobby_init(&gate->lobby, &gate->ready, options);
+        lobby_init(&gate->lobby, &gate->ready, &gate->wake, options);
         r = ready_init(&gate->ready);
         if (r < 0)
                 return r;
@@ -212,6 +213,11 @@ void gate_set_limits(Gate *gate, unsigned max_incomplete, uint64_t auth_timeout_
         wake_up(&gate->wake); /* there may be room now */
 }
 
+void gate_offer_cookies(Gate *gate, bool offered)
+{
+        lobby_offer_cookies(&gate->lobby, offered);
+}
+
 void gate_complete(Gate *gate, GateTicket *ticket)
 {
         lobby_return(&gate->lobby, ticket);
@@ -229,6 +235,8 @@ void gate_read_counters(Gate *gate, GateCounters *ret_counters)
                 .timed_out = tally_read(&lobby->timed_out),
                 .incomplete = lobby_count_incomplete(lobby),
         };
+        for (unsigned i = 0; i < GATE_N_REFUSALS; i++)
+                ret_counters->refusals[i] = tally_read(&lobby->refusals.counts[i]);
 }
 
 void gate_connection_free(GateConnection *connection)

@@ -35,25 +35,19 @@ typedef struct Replies {
         size_t size;
 } Replies;
 
-int handshake_new(int fd, uid_t uid, const char *guid, unsigned mechanisms,
-                  Handshake **ret_handshake)
+int handshake_new(int fd, const GateListener *listener, const RefusalPeer *peer,
+                  const SaslOptions *options, Handshake **ret_handshake)
 {
-        SaslOptions options = {
-                .allowed = mechanisms,
-                .served = SASL_MECHANISM_EXTERNAL,
-                .may_pass_fds = true,
-                .has_peer_uid = true,
-                .peer_uid = uid,
-        };
         Handshake *handshake = alloc_zeroed(1, sizeof(*handshake));
 
         if (!handshake)
                 return -ENOMEM;
-        memcpy(options.guid, guid, sizeof(options.guid));
         handshake->source = GATE_SOURCE_HANDSHAKE;
         handshake->fd = fd;
-        handshake->uid = uid;
-        sasl_init(&handshake->sasl, &options);
+        handshake->peer = *peer;
+        handshake->is_tcp = listener->is_tcp;
+        handshake->nonce = listener->has_nonce ? listener->nonce : NULL;
+        sasl_init(&handshake->sasl, options);
         *ret_handshake = handshake;
         return 0;
 }
@@ -71,7 +65,9 @@ Handshake *handshake_free(Handshake *handshake)
         if (!handshake)
                 return NULL;
         ASSERT(!list_contains_node(&handshake->node) && !handshake->watched);
+        ASSERT(!handshake->inquiry);
         close_fds(handshake);
+        sasl_deinit(&handshake->sasl);
         alloc_free(handshake->bytes);
         cleanup_close(handshake->fd);
         return alloc_free(handshake);
@@ -197,28 +193,89 @@ static void consume(Handshake *handshake, size_t n)
         handshake->n_searched = handshake->n_searched > n ? handshake->n_searched - n : 0;
 }
 
-/* Handles the complete lines and consumes them; the replies are in `replies` or already sent. */
-static HandshakeResult handle_lines(Handshake *handshake, Replies *replies)
+static HandshakeResult fail(Handshake *handshake, GateRefusal refusal)
 {
-        SaslResult result = SASL_CONTINUE;
+        handshake->refusal = refusal;
+        return HANDSHAKE_FAILED;
+}
+
+/* A failed send: it has left, or reads nothing. */
+static HandshakeResult fail_to_reply(Handshake *handshake, int error)
+{
+        return fail(handshake, error == -EAGAIN ? GATE_REFUSAL_REPLIES : GATE_REFUSAL_LEFT);
+}
+
+/* The replies are on their way: what does the machine's last result mean? */
+static HandshakeResult conclude(Handshake *handshake, SaslResult result)
+{
+        switch (result) {
+        case SASL_CONTINUE:
+                return HANDSHAKE_WAITING;
+        case SASL_WAIT:
+                return HANDSHAKE_ASKING;
+        case SASL_AUTHENTIC:
+                return HANDSHAKE_ADMITTED;
+        case SASL_CLOSE:
+                break;
+        }
+        return fail(handshake, handshake->sasl.n_rejections >= SASL_REJECTIONS_MAX
+                                       ? GATE_REFUSAL_ATTEMPTS
+                                       : GATE_REFUSAL_BEGIN);
+}
+
+/* Handles the complete lines and consumes them, unless the machine has ended already; the replies
+ * are in `replies` or already sent. */
+static HandshakeResult handle_lines(Handshake *handshake, SaslResult result, Replies *replies)
+{
         size_t position = 0;
         size_t size;
         Text line;
+        int r = 0;
 
         TRACE_HOP();
         while (result == SASL_CONTINUE && find_line(handshake, position, &line)) {
-                if (sizeof(replies->data) - replies->size < SASL_REPLY_MAX &&
-                    flush(handshake, replies) < 0)
-                        return HANDSHAKE_FAILED;
+                if (sizeof(replies->data) - replies->size < SASL_REPLY_MAX)
+                        r = flush(handshake, replies);
+                if (r < 0)
+                        return fail_to_reply(handshake, r);
                 result = sasl_handle_line(&handshake->sasl, line, replies->data + replies->size,
                                           &size);
                 replies->size += size;
                 position += line.size + 2;
         }
         consume(handshake, position);
-        if (flush(handshake, replies) < 0 || result == SASL_CLOSE)
-                return HANDSHAKE_FAILED;
-        return result == SASL_AUTHENTIC ? HANDSHAKE_ADMITTED : HANDSHAKE_WAITING;
+        r = flush(handshake, replies);
+        return r < 0 ? fail_to_reply(handshake, r) : conclude(handshake, result);
+}
+
+/* Whether the client knows the nonce. Takes the same time wherever the first wrong byte is. */
+static bool nonce_is_right(const Handshake *handshake)
+{
+        unsigned difference = 0;
+
+        for (size_t i = 0; i < GATE_NONCE_SIZE; i++)
+                difference |= (unsigned)(handshake->bytes[i] ^ handshake->nonce[i]);
+        return difference == 0;
+}
+
+/* What comes before the first line: the nonce, where there is one, and a NUL. */
+static HandshakeResult handle_beginning(Handshake *handshake)
+{
+        if (handshake->nonce) {
+                if (handshake->n_bytes < GATE_NONCE_SIZE)
+                        return HANDSHAKE_WAITING;
+                if (!nonce_is_right(handshake))
+                        return fail(handshake, GATE_REFUSAL_NONCE);
+                handshake->nonce = NULL;
+                consume(handshake, GATE_NONCE_SIZE);
+        }
+        if (handshake->has_begun || handshake->n_bytes == 0)
+                return HANDSHAKE_WAITING;
+        if (handshake->bytes[0] != '\0')
+                return fail(handshake, GATE_REFUSAL_FIRST_BYTE);
+        handshake->has_begun = true;
+        consume(handshake, 1);
+        return HANDSHAKE_WAITING;
 }
 
 /* Handles what was received so far. */
@@ -228,16 +285,13 @@ static HandshakeResult handle_bytes(Handshake *handshake)
         Replies replies;
 
         TRACE_HOP();
-        if (!handshake->has_begun) {
-                if (handshake->bytes[0] != '\0')
-                        return HANDSHAKE_FAILED;
-                handshake->has_begun = true;
-                consume(handshake, 1);
-        }
+        result = handle_beginning(handshake);
+        if (result == HANDSHAKE_FAILED || !handshake->has_begun)
+                return result;
         if (handshake->n_bytes > SASL_LINE_MAX)
-                return HANDSHAKE_FAILED;
+                return fail(handshake, GATE_REFUSAL_LINE);
         replies.size = 0;
-        result = handle_lines(handshake, &replies);
+        result = handle_lines(handshake, SASL_CONTINUE, &replies);
         if (result != HANDSHAKE_ADMITTED || handshake->n_bytes == 0)
                 close_fds(handshake); /* no message, whose they could be */
         return result;
@@ -253,8 +307,11 @@ HandshakeResult handshake_read(Handshake *handshake, unsigned n_fds_max)
 
                 if (n == -EAGAIN || n == -EINTR)
                         return HANDSHAKE_WAITING;
+                if (n == -EMSGSIZE || n == -ENOMEM)
+                        return fail(handshake,
+                                    n == -ENOMEM ? GATE_REFUSAL_RESOURCES : GATE_REFUSAL_FDS);
                 if (n <= 0)
-                        return HANDSHAKE_FAILED;
+                        return fail(handshake, GATE_REFUSAL_LEFT);
                 result = handle_bytes(handshake);
                 if (handshake->n_bytes < handshake->n_allocated)
                         break; /* a short read: the rest, if any, will make it ready again */
@@ -262,19 +319,35 @@ HandshakeResult handshake_read(Handshake *handshake, unsigned n_fds_max)
         return result;
 }
 
+HandshakeResult handshake_take_answer(Handshake *handshake, const SaslAnswer *answer)
+{
+        Replies replies;
+        SaslResult result = sasl_take_answer(&handshake->sasl, answer, replies.data, &replies.size);
+        HandshakeResult outcome = handle_lines(handshake, result, &replies);
+
+        if (outcome != HANDSHAKE_ADMITTED || handshake->n_bytes == 0)
+                close_fds(handshake);
+        return outcome;
+}
+
 int handshake_take_connection(Handshake *handshake, GateConnection **ret_connection)
 {
         GateConnection *connection = alloc_zeroed(1, sizeof(*connection));
-        int r;
+        const RefusalPeer *peer = &handshake->peer;
+        const struct ucred known = {.uid = peer->uid, .gid = peer->gid, .pid = peer->pid};
+        int r = 0;
 
         TRACE_HOP();
         if (!connection)
                 return -ENOMEM;
-        r = credentials_read(handshake->fd, &connection->credentials);
+        connection->credentials = credentials_none();
+        if (!handshake->is_tcp)
+                r = credentials_read_more(handshake->fd, &known, &connection->credentials);
         if (r < 0) {
                 alloc_free(connection);
                 return r;
         }
+        credentials_set_user(&connection->credentials, handshake->sasl.uid);
         connection->fd = handshake->fd;
         connection->passes_fds = handshake->sasl.passes_fds;
         connection->deadline_ns = handshake->deadline_ns;

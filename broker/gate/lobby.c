@@ -10,7 +10,9 @@
  * nor by connections that never say Hello. A ticket stands for the place of each and comes back
  * from whatever thread ends its wait.
  * The bus's own uid and root are exempt: they could stop the bus anyway, and all connections of a
- * session bus are of the bus's own uid, which is to have all of max_incomplete.
+ * session bus are of the bus's own uid, which is to have all of max_incomplete. Whoever comes over
+ * TCP is nobody yet, and all of them share one share: strangers on the network leave places for the
+ * users of this machine.
  */
 
 #include "broker/gate/lobby.h"
@@ -20,8 +22,8 @@
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
-#include "broker/base/log.h"
 #include "broker/base/trace.h"
+#include "broker/gate/stranger.h"
 
 /* Of one listener, before other events have their turn. */
 enum { ACCEPTS_MAX = 16 };
@@ -88,40 +90,48 @@ void lobby_collect(Lobby *lobby)
 }
 
 /* Ends a handshake without an admitted connection. */
-static void end_handshake(Lobby *lobby, Handshake *handshake, Tally *reason)
+static void end_handshake(Lobby *lobby, Handshake *handshake, GateRefusal kind)
 {
-        tally_add(reason, 1);
+        lobby_note_refusal(lobby, kind, &handshake->peer);
+        if (handshake->inquiry)
+                handshake->inquiry->handshake = NULL; /* its answer comes back to nobody */
+        handshake->inquiry = NULL;
         end_ticket(lobby, handshake->ticket);
         free_handshake(lobby, handshake);
 }
 
-static bool admits(Lobby *lobby, const Credentials *credentials)
+/* Who has authenticated: may he use this bus? Otherwise *ret_kind tells why not. */
+static bool admits(const Lobby *lobby, const Handshake *handshake, const Credentials *credentials,
+                   GateRefusal *ret_kind)
 {
         const GateOptions *options = &lobby->options;
 
-        if (options->admits ? options->admits(options->context, credentials)
-                            : credentials->uid == options->bus_uid)
-                return true;
-        if (throttle_passes(&lobby->log_uid, lobby->now_ns))
-                log_warning("Refused a connection of uid %u: the policy of this bus, which runs as "
-                            "uid %u, does not let that user connect",
-                            (unsigned)credentials->uid, (unsigned)options->bus_uid);
-        return false;
+        if (handshake->sasl.mechanism == SASL_MECHANISM_ANONYMOUS) {
+                *ret_kind = GATE_REFUSAL_ANONYMOUS;
+                return options->allow_anonymous;
+        }
+        *ret_kind = GATE_REFUSAL_USER;
+        return options->admits ? options->admits(options->context, credentials)
+                               : credentials->uid == options->bus_uid;
 }
 
 static void admit_handshake(Lobby *lobby, Handshake *handshake)
 {
-        GateConnection *connection = NULL;
+        GateConnection *connection;
+        GateRefusal kind;
 
         TRACE_HOP();
         /* Before anything else: nothing may be watching the fd when it changes its owner. */
         if (handshake->watched)
                 ready_remove(lobby->ready, handshake->fd);
         handshake->watched = false;
-        if (handshake_take_connection(handshake, &connection) < 0 ||
-            !admits(lobby, &connection->credentials)) {
+        if (handshake_take_connection(handshake, &connection) < 0) {
+                end_handshake(lobby, handshake, GATE_REFUSAL_RESOURCES);
+                return;
+        }
+        if (!admits(lobby, handshake, &connection->credentials, &kind)) {
+                end_handshake(lobby, handshake, kind); /* counted before it can be noticed */
                 gate_connection_free(connection);
-                end_handshake(lobby, handshake, &lobby->refused);
                 return;
         }
         connection->ticket = handshake->ticket;
@@ -138,15 +148,35 @@ static void watch_handshake(Lobby *lobby, Handshake *handshake)
                 return;
         r = ready_add(lobby->ready, handshake->fd, true, false, &handshake->source);
         if (r < 0)
-                end_handshake(lobby, handshake, &lobby->refused);
+                end_handshake(lobby, handshake, GATE_REFUSAL_RESOURCES);
         else
                 handshake->watched = true;
 }
 
-void lobby_read(Lobby *lobby, Handshake *handshake)
+/*
+ * Posts its question. Until there is an answer it is not watched: what it says meanwhile stays in
+ * its socket, and nothing but its deadline ends it. A question too many is answered here: no.
+ */
+static HandshakeResult ask(Lobby *lobby, Handshake *handshake)
 {
-        TRACE_HOP();
-        switch (handshake_read(handshake, (unsigned)tally_read(&lobby->max_message_unix_fds))) {
+        static const SaslAnswer no = {.available = true};
+        HandshakeResult result = HANDSHAKE_ASKING;
+
+        if (handshake->watched)
+                ready_remove(lobby->ready, handshake->fd);
+        handshake->watched = false;
+        while (result == HANDSHAKE_ASKING && inquiries_post(&lobby->inquiries, handshake) < 0)
+                result = handshake_take_answer(handshake, &no);
+        return result;
+}
+
+static void go_on(Lobby *lobby, Handshake *handshake, HandshakeResult result)
+{
+        if (result == HANDSHAKE_ASKING)
+                result = ask(lobby, handshake);
+        switch (result) {
+        case HANDSHAKE_ASKING:
+                break;
         case HANDSHAKE_WAITING:
                 watch_handshake(lobby, handshake);
                 break;
@@ -154,21 +184,43 @@ void lobby_read(Lobby *lobby, Handshake *handshake)
                 admit_handshake(lobby, handshake);
                 break;
         case HANDSHAKE_FAILED:
-                end_handshake(lobby, handshake, &lobby->refused);
+                end_handshake(lobby, handshake, handshake->refusal);
                 break;
         }
 }
 
+void lobby_read(Lobby *lobby, Handshake *handshake)
+{
+        TRACE_HOP();
+        go_on(lobby, handshake,
+              handshake_read(handshake, (unsigned)tally_read(&lobby->max_message_unix_fds)));
+}
+
+void lobby_resume(Lobby *lobby)
+{
+        Inquiry *inquiry;
+
+        while ((inquiry = inquiries_take(&lobby->inquiries))) {
+                Handshake *handshake = inquiry->handshake;
+
+                if (handshake) {
+                        handshake->inquiry = NULL;
+                        go_on(lobby, handshake, handshake_take_answer(handshake, &inquiry->answer));
+                }
+                inquiries_free(inquiry);
+        }
+}
+
+/* Of the uid's share; what has come back since the gate last looked counts. 0 or -errno. */
 static int take_share(Lobby *lobby, uid_t uid)
 {
-        unsigned max = (unsigned)tally_read(&lobby->max_incomplete_per_uid);
+        const unsigned max = (unsigned)tally_read(&lobby->max_incomplete_per_uid);
         int r = share_take(&lobby->shares, uid, max);
 
-        if (r == -EUSERS && throttle_passes(&lobby->log_share, lobby->now_ns))
-                log_warning("Closed a connection of uid %u, which has %u others that have not "
-                            "authenticated and said Hello yet",
-                            (unsigned)uid, max);
-        return r;
+        if (r != -EUSERS)
+                return r;
+        lobby_collect(lobby);
+        return share_take(&lobby->shares, uid, max);
 }
 
 /* A place for one connection more of `uid`. 0 or -errno. */
@@ -192,22 +244,28 @@ static int issue_ticket(Lobby *lobby, uid_t uid, GateTicket **ret_ticket)
         return 0;
 }
 
-/* Takes `fd` over on success. */
-static int new_handshake(Lobby *lobby, const AcceptorListener *listener, int fd,
+static bool is_of_another_namespace(const Lobby *lobby, uid_t uid)
+{
+        return lobby->options.refuses_overflow_uid && uid == lobby->options.overflow_uid;
+}
+
+/* Takes `fd` over on success. *ret_peer is who it is, as far as known, also on failure. */
+static int new_handshake(Lobby *lobby, const GateListener *listener, int fd, RefusalPeer *ret_peer,
                          Handshake **ret_handshake)
 {
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
+        SaslOptions options;
         GateTicket *ticket;
-        int r;
+        int r = stranger_identify(fd, listener->is_tcp, ret_peer);
 
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-                return -errno;
-        r = issue_ticket(lobby, peer.uid, &ticket);
         if (r < 0)
                 return r;
-        r = handshake_new(fd, peer.uid, listener->listener.guid, lobby->options.mechanisms,
-                          ret_handshake);
+        if (is_of_another_namespace(lobby, ret_peer->uid))
+                return -EACCES;
+        r = issue_ticket(lobby, ret_peer->uid, &ticket);
+        if (r < 0)
+                return r;
+        options = lobby_offer(lobby, listener, ret_peer->uid);
+        r = handshake_new(fd, listener, ret_peer, &options, ret_handshake);
         if (r < 0) {
                 end_ticket(lobby, ticket);
                 return r;
@@ -237,18 +295,19 @@ static void insert_by_deadline(Lobby *lobby, Handshake *handshake)
 }
 
 /* A new connection is read at once: a client that pipelines has said everything already. */
-static void meet(Lobby *lobby, const AcceptorListener *listener, int fd)
+static void meet(Lobby *lobby, const GateListener *listener, int fd)
 {
         const uint64_t timeout_ms = tally_read(&lobby->auth_timeout_ms);
+        RefusalPeer peer = {.uid = CREDENTIALS_NO_UID};
         Handshake *handshake;
         int r;
 
         TRACE_HOP();
-        r = new_handshake(lobby, listener, fd, &handshake);
+        r = new_handshake(lobby, listener, fd, &peer, &handshake);
         tally_add(&lobby->accepted, 1); /* incomplete first: whoever reads both misses nobody */
         if (r < 0) {
                 close(fd);
-                tally_add(&lobby->refused, 1);
+                lobby_note_refusal(lobby, lobby_find_refusal(r), &peer);
                 return;
         }
         if (timeout_ms)
@@ -264,12 +323,13 @@ void lobby_accept(Lobby *lobby, Acceptor *acceptor, AcceptorListener *listener)
                 int fd = acceptor_accept(acceptor, listener, lobby->now_ns);
 
                 if (fd >= 0) {
-                        meet(lobby, listener, fd);
+                        meet(lobby, &listener->listener, fd);
                         continue;
                 }
                 if (fd == -EMFILE) {
                         tally_add(&lobby->accepted, 1);
-                        tally_add(&lobby->refused, 1);
+                        tally_add(&lobby->refused, 1); /* the acceptor has logged it */
+                        tally_add(&lobby->refusals.counts[GATE_REFUSAL_RESOURCES], 1);
                 }
                 if (fd != -ECONNABORTED)
                         break;
@@ -281,14 +341,8 @@ void lobby_expire(Lobby *lobby)
         Handshake *handshake;
 
         while ((handshake = find_oldest(lobby)) && handshake->deadline_ns &&
-               handshake->deadline_ns <= lobby->now_ns) {
-                if (throttle_passes(&lobby->log_timeout, lobby->now_ns))
-                        log_notice("Closed a connection of uid %u that had not authenticated "
-                                   "within %llu ms (auth_timeout)",
-                                   (unsigned)handshake->uid,
-                                   (unsigned long long)tally_read(&lobby->auth_timeout_ms));
-                end_handshake(lobby, handshake, &lobby->timed_out);
-        }
+               handshake->deadline_ns <= lobby->now_ns)
+                end_handshake(lobby, handshake, GATE_REFUSAL_TIMEOUT);
 }
 
 uint64_t lobby_deadline(const Lobby *lobby)
@@ -300,13 +354,16 @@ uint64_t lobby_deadline(const Lobby *lobby)
         return handshake->deadline_ns;
 }
 
-void lobby_init(Lobby *lobby, Ready *ready, const GateOptions *options)
+void lobby_init(Lobby *lobby, Ready *ready, Wake *wake, const GateOptions *options)
 {
         *lobby = (Lobby){.options = *options, .ready = ready};
         lobby->options.listeners = NULL; /* the acceptor has copies */
         lobby->options.n_listeners = 0;
         list_init(&lobby->handshakes);
         stack_init(&lobby->completed);
+        inquiries_init(&lobby->inquiries, &lobby->options, wake);
+        refusals_init(&lobby->refusals, &lobby->options);
+        tally_set(&lobby->offers_cookies, options->post_job && options->answer);
         lobby_set_limits(lobby, options->max_incomplete, options->auth_timeout_ms,
                          options->max_message_unix_fds);
 }
@@ -324,12 +381,18 @@ void lobby_set_limits(Lobby *lobby, unsigned max_incomplete, uint64_t auth_timeo
         tally_set(&lobby->max_message_unix_fds, max_message_unix_fds);
 }
 
+void lobby_offer_cookies(Lobby *lobby, bool offered)
+{
+        tally_set(&lobby->offers_cookies, offered);
+}
+
 void lobby_deinit(Lobby *lobby)
 {
         Handshake *handshake;
 
         while ((handshake = find_oldest(lobby)))
-                end_handshake(lobby, handshake, &lobby->refused);
+                end_handshake(lobby, handshake, GATE_REFUSAL_LEFT);
+        inquiries_deinit(&lobby->inquiries);
         lobby_collect(lobby);
         share_deinit(&lobby->shares);
 }

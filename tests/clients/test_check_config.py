@@ -34,9 +34,8 @@ class CheckConfigTest(ProcessTestCase):
 
     def test_check_config_of_what_cannot_be_served_fails(self):
         for elements, reason in (
-                ("<auth>DBUS_COOKIE_SHA1</auth>", "no mechanism but EXTERNAL is supported yet"),
                 ("<apparmor mode='required'/>", "by AppArmor is not supported"),
-                ("<listen>tcp:port=0</listen>", 'cannot listen on "tcp:port=0": listening on tcp:'),
+                ("<listen>launchd:env=A</listen>", 'unknown address type "launchd"'),
                 ("<listen>bees:</listen>", 'unknown address type "bees"'),
                 ("<listen>unix</listen>", "bad address"),
                 ("<user>nobody-knows-me</user>", "nobody knows this user")):

@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 ringbus_fuzzer(sasl DEPENDS ringbus_auth)
 ringbus_fuzzer(policy DEPENDS ringbus_test_policy)
+ringbus_fuzzer(keyring DEPENDS ringbus_auth)

@@ -2,8 +2,13 @@
 # What opens a connection: the SASL machine, credentials, the gate.
 ringbus_unit_test(sasl DEPENDS ringbus_auth)
 ringbus_unit_test(sasl_scripts DEPENDS ringbus_auth)
+ringbus_unit_test(sasl_cookies DEPENDS ringbus_auth)
+foreach(name cookies keyring keyring_faults)
+  ringbus_unit_test(${name} SOURCES test_${name}.c keyring_fixture.c DEPENDS ringbus_auth)
+endforeach()
 ringbus_unit_test(credentials DEPENDS ringbus_auth)
-foreach(name gate gate_fds gate_limits gate_shortage gate_stress)
+foreach(name gate gate_cookies gate_fds gate_limits gate_shortage gate_strangers gate_stress
+        gate_tcp)
   ringbus_unit_test(${name} SOURCES test_${name}.c gate_fixture.c DEPENDS ringbus_gate)
 endforeach()
 ringbus_unit_test(gate_clients SOURCES test_gate_clients.c gate_fixture.c

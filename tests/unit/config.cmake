@@ -27,6 +27,7 @@ ringbus_unit_test(config_reference
   SOURCES test_config_reference.c config_cases.c config_fixture.c ../support/config_memory.c
   DEPENDS ringbus_daemon)
 ringbus_unit_test(listen SOURCES test_listen.c listen_fixture.c DEPENDS ringbus_daemon)
+ringbus_unit_test(listen_tcp SOURCES test_listen_tcp.c listen_fixture.c DEPENDS ringbus_daemon)
 ringbus_unit_test(listen_systemd
   SOURCES test_listen_systemd.c listen_fixture.c DEPENDS ringbus_daemon)
 ringbus_unit_test(bus_workers

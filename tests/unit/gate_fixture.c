@@ -79,6 +79,7 @@ int fixture_setup(void **state)
         pthread_cond_init(&fixture->changed, NULL);
         fixture->options = (GateOptions){
                 .bus_uid = geteuid(),
+                .mechanisms = SASL_MECHANISM_EXTERNAL,
                 .max_incomplete = 64,
                 .auth_timeout_ms = 30000,
                 .max_message_unix_fds = 16,

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -100,4 +101,17 @@ unsigned listen_fixture_count_files(void)
                 n++;
         closedir(open_folder);
         return n - 2;
+}
+
+bool listen_fixture_has_ipv6(void)
+{
+        struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+        int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool has_it = fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
+
+        if (fd >= 0)
+                close(fd);
+        if (!has_it)
+                print_message("this machine has no ::1: IPv6 is not looked at\n");
+        return has_it;
 }

@@ -4,6 +4,7 @@
 
 /* What the tests of listening addresses share. Owner: the test under way. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "broker/listen.h"
@@ -33,5 +34,8 @@ void listen_fixture_assert_connects(const char *path);
 void listen_fixture_path(char *out, size_t size, const char *before, const char *name);
 
 unsigned listen_fixture_count_files(void);
+
+/* Containers may have no ::1. */
+bool listen_fixture_has_ipv6(void);
 
 #endif

@@ -319,6 +319,31 @@ static void test_gate_limits_every_uid_admitted_if_asked(void **state)
         fixture_complete(fixture, connection);
 }
 
+static void fail_to_open(Fixture *fixture)
+{
+        int fd = fixture_connect(fixture);
+
+        fixture_expect_closed(fd);
+}
+
+/* At accept, before a word; whoever has another uid gets in. */
+static void test_gate_limits_overflow_uid_refused_if_asked(void **state)
+{
+        Fixture *fixture = *state;
+
+        require_root();
+        fixture->options.admits = admit_everybody;
+        fixture->options.refuses_overflow_uid = true;
+        fixture->options.overflow_uid = FIXTURE_NOBODY;
+        fixture_start(fixture);
+        fixture_run_as(FIXTURE_NOBODY, fail_to_open, fixture);
+        fixture_wait_refused(fixture, 1);
+        assert_int_equal(fixture_counters(fixture).incomplete, 0);
+        fixture_run_as(FIXTURE_NOBODY - 1, open_as_foreigner, fixture);
+        fixture_complete(fixture, fixture_take(fixture));
+        assert_int_equal(fixture_counters(fixture).refused, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -334,6 +359,7 @@ int main(void)
                 TEST(test_gate_limits_default_share_is_a_half),
                 TEST(test_gate_limits_foreign_uid_refused),
                 TEST(test_gate_limits_every_uid_admitted_if_asked),
+                TEST(test_gate_limits_overflow_uid_refused_if_asked),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -68,6 +70,66 @@ static int pass_sockets(bool second_listens)
         return 0;
 }
 
+/* In the child: a TCP socket of each family. */
+static int pass_tcp_sockets(void)
+{
+        struct sockaddr_in four = {.sin_family = AF_INET};
+        struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+        int fds[2] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET6, SOCK_STREAM, 0)};
+        socklen_t size = sizeof(four);
+        const char *address = "systemd:";
+        char pid[32], expected[512];
+        Listeners *listeners;
+        ListenError error;
+        int value = 0;
+
+        four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (bind(fds[0], (struct sockaddr *)&four, sizeof(four)) < 0 || listen(fds[0], 1) < 0 ||
+            bind(fds[1], (struct sockaddr *)&six, sizeof(six)) < 0 || listen(fds[1], 1) < 0)
+                return 95;
+        getsockname(fds[0], (struct sockaddr *)&four, &size);
+        size = sizeof(six);
+        getsockname(fds[1], (struct sockaddr *)&six, &size);
+        for (int i = 0; i < 2; i++)
+                fds[i] = fcntl(fds[i], F_DUPFD, 50);
+        for (int i = 0; i < 2; i++)
+                dup2(fds[i], 3 + i);
+        snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+        setenv("LISTEN_PID", pid, 1);
+        setenv("LISTEN_FDS", "2", 1);
+        if (listen_open(&address, 1, &listeners, &error) < 0 || listeners->n != 2)
+                return 96;
+        snprintf(expected, sizeof(expected),
+                 "tcp:host=127.0.0.1,port=%u,family=ipv4,guid=%s;"
+                 "tcp:host=%%3a%%3a1,port=%u,family=ipv6,guid=%s",
+                 ntohs(four.sin_port), listeners->items[0].guid, ntohs(six.sin6_port),
+                 listeners->items[1].guid);
+        if (strcmp(listeners->address, expected) != 0)
+                return 97;
+        size = sizeof(value);
+        getsockopt(3, IPPROTO_TCP, TCP_NODELAY, &value, &size);
+        if (!listeners->items[0].is_tcp || !(fcntl(4, F_GETFL) & O_NONBLOCK) || !value)
+                return 98;
+        listen_close(listeners);
+        return 0;
+}
+
+static void test_listen_systemd_tcp_sockets_taken(void **state)
+{
+        pid_t child;
+        int status;
+
+        (void)state;
+        if (!listen_fixture_has_ipv6())
+                skip();
+        child = fork();
+        if (child == 0)
+                _exit(pass_tcp_sockets());
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void check_systemd(bool second_listens)
 {
         char path[128];
@@ -104,6 +166,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 LISTEN_TEST(test_listen_systemd_sockets_taken),
+                LISTEN_TEST(test_listen_systemd_tcp_sockets_taken),
                 LISTEN_TEST(test_listen_systemd_wrong_socket_refused),
         };
 

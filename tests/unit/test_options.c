@@ -273,6 +273,20 @@ static void test_options_probe_needs_no_configuration(void **state)
         assert_int_equal(parse("--probe --bees").action, OPTIONS_FAIL);
 }
 
+/* --check-access needs no configuration, and nothing behind it counts. */
+static void test_options_of_access_accepted(void **state)
+{
+        Outcome outcome = parse("--check-access=unix:path=/a --bees");
+
+        (void)state;
+        assert_int_equal(outcome.action, OPTIONS_CHECK_ACCESS);
+        assert_string_equal(outcome.options.check_access, "unix:path=/a");
+        assert_int_equal(parse("--check-access unix:path=/a").action, OPTIONS_CHECK_ACCESS);
+        assert_int_equal(parse("--check-access").action, OPTIONS_FAIL);
+        assert_false(parse("--session").options.refuse_overflow_uid);
+        assert_true(parse("--session --refuse-overflow-uid").options.refuse_overflow_uid);
+}
+
 static void test_options_numbers_and_words_accepted(void **state)
 {
         (void)state;
@@ -370,6 +384,7 @@ int main(void)
                 cmocka_unit_test(test_options_last_of_fork_and_syslog_counts),
                 cmocka_unit_test(test_options_check_config_needs_a_file_only),
                 cmocka_unit_test(test_options_probe_needs_no_configuration),
+                cmocka_unit_test(test_options_of_access_accepted),
                 cmocka_unit_test(test_options_numbers_and_words_accepted),
                 cmocka_unit_test(test_announce_pipe_gets_lines_and_end_of_file),
                 cmocka_unit_test(test_announce_same_descriptor_gets_both_lines),

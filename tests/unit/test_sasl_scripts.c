@@ -35,7 +35,6 @@ static const struct {
 typedef enum Verdict {
         PASSES,
         CLIENT_SIDE, /* tests a client */
-        NOT_SERVED,  /* needs a mechanism that this build does not serve: it must get REJECTED */
 } Verdict;
 
 static const struct {
@@ -43,11 +42,11 @@ static const struct {
         Verdict verdict;
 } scripts[] = {
         {"anonymous-client-successful.auth-script", CLIENT_SIDE},
-        {"anonymous-server-successful.auth-script", NOT_SERVED},
+        {"anonymous-server-successful.auth-script", PASSES},
         {"cancel.auth-script", PASSES},
         {"client-out-of-mechanisms.auth-script", CLIENT_SIDE},
-        {"cookie-sha1-username.auth-script", NOT_SERVED},
-        {"cookie-sha1.auth-script", NOT_SERVED},
+        {"cookie-sha1-username.auth-script", PASSES},
+        {"cookie-sha1.auth-script", PASSES},
         {"external-auto.auth-script", PASSES},
         {"external-failed.auth-script", PASSES},
         {"external-root.auth-script", PASSES},
@@ -68,19 +67,19 @@ typedef struct Run {
         Sasl sasl;
         char unused[SIZE_MAX_LINE]; /* what was sent behind BEGIN */
         char reply[SASL_REPLY_MAX + 1];
-        bool client;   /* the script turned out to be for clients */
-        bool rejected; /* an expectation was not met, the reply was REJECTED */
+        bool client; /* the script turned out to be for clients */
         unsigned n_checks;
 } Run;
 
 static void set_peer(Run *run, bool has_peer_uid, uid_t uid)
 {
         SaslOptions options = {
-                .served = SASL_MECHANISM_EXTERNAL,
+                .served = ~0u,
                 .guid = "79f934d19de63af17d9116c96b0333ec",
                 .may_pass_fds = true,
                 .has_peer_uid = has_peer_uid,
                 .peer_uid = uid,
+                .bus_uid = UID,
         };
 
         sasl_init(&run->sasl, &options);
@@ -114,6 +113,18 @@ static void expand(const char *argument, char *ret_text)
         ret_text[n] = '\0';
 }
 
+/* The bus's user is called smcv. */
+static void answer(Run *run, size_t *ret_size)
+{
+        const char *user = sasl_get_question(&run->sasl)->user;
+        SaslAnswer reply = {.available = true,
+                            .granted = user[0] == '\0' || strcmp(user, "smcv") == 0,
+                            .cookie = "abcd",
+                            .challenge = "00112233445566778899aabbccddeeff"};
+
+        sasl_take_answer(&run->sasl, &reply, run->reply, ret_size);
+}
+
 static void send_text(Run *run, const char *argument)
 {
         char text[SIZE_MAX_LINE];
@@ -126,7 +137,9 @@ static void send_text(Run *run, const char *argument)
         while (run->sasl.state <= SASL_WAITING_FOR_BEGIN && *line) {
                 char *end = strstr(line, "\r\n");
 
-                sasl_handle_line(&run->sasl, (Text){line, (size_t)(end - line)}, run->reply, &size);
+                if (sasl_handle_line(&run->sasl, (Text){line, (size_t)(end - line)}, run->reply,
+                                     &size) == SASL_WAIT)
+                        answer(run, &size);
                 run->reply[size] = '\0';
                 line = end + 2;
         }
@@ -135,10 +148,6 @@ static void send_text(Run *run, const char *argument)
 
 static void expect_command(Run *run, const char *command)
 {
-        if (strncmp(run->reply, "REJECTED", 8) == 0 && strcmp(command, "REJECTED") != 0) {
-                run->rejected = true;
-                return;
-        }
         assert_memory_equal(run->reply, command, strlen(command));
         assert_non_null(strchr(" \r", run->reply[strlen(command)]));
 }
@@ -180,7 +189,8 @@ static bool run_expectation(Run *run, const char *command, const char *argument)
         else if (strcmp(command, "EXPECT_UNUSED") == 0)
                 expect_unused(run, argument);
         else if (strcmp(command, "EXPECT_HAVE_NO_CREDENTIALS") == 0)
-                assert_true(run->sasl.state < SASL_WAITING_FOR_BEGIN);
+                assert_true(run->sasl.state < SASL_WAITING_FOR_BEGIN ||
+                            run->sasl.uid == SASL_NO_UID);
         else if (strcmp(command, "EXPECT_HAVE_SOME_CREDENTIALS") == 0)
                 assert_int_equal(run->sasl.uid, UID);
         else
@@ -207,7 +217,7 @@ static void run_command(Run *run, const char *command, const char *argument)
                 fail_msg("unknown command %s", command);
 }
 
-/* Stops at the first unmet expectation, and at once if the script is for clients. */
+/* Stops at once if the script is for clients. */
 static void run_script(const char *name, Run *run)
 {
         char path[512];
@@ -219,7 +229,7 @@ static void run_script(const char *name, Run *run)
         assert_non_null(file);
         memset(run, 0, sizeof(*run));
         set_peer(run, true, UID);
-        while (!run->client && !run->rejected && fgets(line, sizeof(line), file)) {
+        while (!run->client && fgets(line, sizeof(line), file)) {
                 char *argument;
 
                 line[strcspn(line, "\n")] = '\0';
@@ -242,7 +252,6 @@ static void test_sasl_scripts_end_as_expected(void **state)
 
                 run_script(scripts[i].name, &run);
                 assert_int_equal(run.client, scripts[i].verdict == CLIENT_SIDE);
-                assert_int_equal(run.rejected, scripts[i].verdict == NOT_SERVED);
                 if (scripts[i].verdict == PASSES)
                         assert_true(run.n_checks >= 2);
         }

@@ -7,6 +7,7 @@ pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8.1)
 pkg_check_modules(URCU_QSBR REQUIRED IMPORTED_TARGET liburcu-qsbr>=0.13)
 pkg_check_modules(LIBSYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=252)
+pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle>=3.8)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat>=2.5)
 # Optional: without it, SELinux is as if it were off.
 pkg_check_modules(LIBSELINUX IMPORTED_TARGET libselinux>=3.1)

@@ -23,6 +23,7 @@ static bool handle_line(Floor *floor, FloorConnection *connection)
                 free(login);
                 connection->login = NULL;
                 return false;
+        case SASL_WAIT: /* of mechanisms that it does not serve */
         case SASL_CLOSE:
                 floor_close(floor, connection);
                 return false;

@@ -3,10 +3,11 @@
 #define RINGBUS_BENCH_LOAD_ENGINE_CONNECTION_H
 
 /*
- * One client's connection: connects, authenticates (EXTERNAL), calls Hello, then sends queued
- * messages and cuts what arrives into frames. It is made to cost little, so that the broker is what
- * gets measured: what is received is not parsed, sent messages are copied once, and there is one
- * system call for each direction and turn of the loop.
+ * One client's connection: connects, authenticates (EXTERNAL; over TCP, where the bus cannot see
+ * who connects, ANONYMOUS), calls Hello, then sends queued messages and cuts what arrives into
+ * frames. It is made to cost little, so that the broker is what gets measured: what is received is
+ * not parsed, sent messages are copied once, and there is one system call for each direction and
+ * turn of the loop.
  *
  * Owner: one loop's thread. Never blocks (but for the name service of a TCP address).
  * The memory is the caller's; it must not be freed inside a handler.
@@ -72,7 +73,8 @@ typedef struct ConnectionHandlers {
 } ConnectionHandlers;
 
 typedef struct ConnectionOptions {
-        const char *address; /* of a bus: unix:path, abstract, runtime; tcp. Several by ';' */
+        /* of a bus: unix:path, abstract, runtime; tcp; nonce-tcp. Several by ';' */
+        const char *address;
         ConnectionHandshake handshake;
         ConnectionWrite write;
         bool negotiate_fds;
@@ -108,6 +110,9 @@ struct Connection {
         uint32_t last_serial, hello_serial;
         unsigned step; /* of the handshake */
         bool has_agreed_fds;
+        bool is_tcp;
+        uint8_t nonce[16]; /* of nonce-tcp */
+        uint8_t nonce_size;
         bool watches_output;
         bool is_paused;
         uint64_t started_ns;    /* connection_start() */

@@ -2,7 +2,10 @@
 /* From a bus address to a socket that is connecting. */
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,12 +87,37 @@ static int resolve_tcp(Connection *connection, const Address *address, Endpoint 
         return 0;
 }
 
+/* What the client says before anything else. */
+static int read_nonce(Connection *connection, const Address *address)
+{
+        Text path = address_find(address, "noncefile");
+        char name[PATH_MAX];
+        CLEANUP_FILE FILE *file = NULL;
+
+        snprintf(name, sizeof(name), "%.*s", TEXT_FORMAT(path));
+        file = fopen(name, "re");
+        if (!file)
+                return refuse(connection, -errno, "cannot read the nonce", path);
+        if (fread(connection->nonce, 1, sizeof(connection->nonce), file) !=
+            sizeof(connection->nonce))
+                return refuse(connection, -EPROTO, "not a nonce:", path);
+        connection->nonce_size = sizeof(connection->nonce);
+        return 0;
+}
+
 static int resolve(Connection *connection, const Address *address, Endpoint *ret_endpoint)
 {
+        const bool has_nonce = text_equal(address->transport, TEXT("nonce-tcp"));
+        int r;
+
+        connection->is_tcp = has_nonce || text_equal(address->transport, TEXT("tcp"));
+        connection->nonce_size = 0;
+        if (connection->is_tcp) {
+                r = resolve_tcp(connection, address, ret_endpoint);
+                return r == 0 && has_nonce ? read_nonce(connection, address) : r;
+        }
         if (text_equal(address->transport, TEXT("unix")))
                 return resolve_unix(connection, address, ret_endpoint);
-        if (text_equal(address->transport, TEXT("tcp")))
-                return resolve_tcp(connection, address, ret_endpoint);
         return refuse(connection, -EPROTONOSUPPORT,
                       "not a transport that is supported:", address->transport);
 }
@@ -115,6 +143,8 @@ static int open_socket(Connection *connection, const Endpoint *endpoint)
                          connection->options.address, strerror(-r));
                 return r;
         }
+        if (connection->is_tcp)
+                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         connection->fd = fd;
         fd = -1;
         return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SASL as a client, EXTERNAL only. Each command has exactly one line as its answer, so the step is
- * the number of answers, whether the commands went out together or one by one.
+ * SASL as a client, EXTERNAL, or ANONYMOUS over TCP. Each command has exactly one line as its
+ * answer, so the step is the number of answers, whether the commands went out together or one by
+ * one.
  */
 
 #include <errno.h>
@@ -25,6 +26,10 @@ static void append_auth(Connection *connection)
         snprintf(uid, sizeof(uid), "%u", (unsigned)geteuid());
         for (const char *digit = uid; *digit; digit++)
                 size += (size_t)snprintf(line + size, sizeof(line) - size, "%02x", *digit);
+        if (connection->is_tcp)
+                size = (size_t)snprintf(line, sizeof(line), "AUTH ANONYMOUS");
+        if (connection->nonce_size > 0)
+                connection_append(connection, connection->nonce, connection->nonce_size);
         connection_append(connection, "", 1);
         connection_append(connection, line, size);
         connection_append(connection, "\r\n", 2);
@@ -100,7 +105,10 @@ static void handle_line(Connection *connection, Text line)
         if (connection->step == STEP_AUTH) {
                 if (!begins(line, "OK ")) {
                         snprintf(connection->failure, sizeof(connection->failure),
-                                 "authenticate: the bus said \"%.*s\"", TEXT_FORMAT(line));
+                                 "authenticate: the bus said \"%.*s\"%s", TEXT_FORMAT(line),
+                                 connection->is_tcp ? "; over TCP it must admit ANONYMOUS: "
+                                                      "<allow_anonymous/>, and <auth> if any"
+                                                    : "");
                         connection_fail(connection, -EACCES, connection->failure);
                         return;
                 }
