@@ -54,6 +54,7 @@
         X(NO_EAVESDROP_EPOCH, "no-eavesdrop-epoch") /* the first eavesdropper raises none */       \
         X(REACH_MONITOR, "reach-monitor")           /* pushes to whom it found before that */      \
         X(REFUSAL_APART, "refusal-apart")           /* from the message, in another step */        \
+        X(RECORD_BEFORE_SHOW, "record-before-show") /* a call is owed before monitors see it */    \
         X(DIRECT_SEND, "direct-send")               /* to the socket, past the mailbox */          \
         X(TAKE_BY_EXCHANGE, "take-by-exchange")     /* instead of compare-and-swap */              \
         X(RECORD_AFTER_PUSH, "reply-record-after-push")                                            \

@@ -13,6 +13,10 @@ typedef struct Route {
         Endpoint *to;
         uint32_t epoch; /* of its mailbox; the push must happen in it */
         bool by_name;   /* well-known */
+        /* Of a call, while anybody watches: gets on the callee's list inside the turn in which the
+         * call is shown, so that monitors see it before a NoReply. */
+        Owed *unassigned;
+        bool gone; /* the callee's list took no more: it has left */
 } Route;
 
 /* Rule R3: the owner, then its epoch, then the entry once more. */
@@ -46,6 +50,8 @@ static bool send_find_owner(Names *names, Text destination, Route *route) LOCK_U
 
 static bool send_find_route(Router *router, Text destination, Route *route)
 {
+        route->unassigned = NULL;
+        route->gone = false;
         route->by_name = destination.data[0] != ':';
         if (route->by_name)
                 return send_find_owner(&router->names, destination, route);
@@ -122,10 +128,10 @@ static SendResult send_judge(RouterThread *thread, Endpoint *sender, const Route
 }
 
 /* The record of a call, in the caller's table and on the callee's list, before any push. */
-static SendResult send_expect_reply(RouterThread *thread, Endpoint *sender, Endpoint *to,
+static SendResult send_expect_reply(RouterThread *thread, Endpoint *sender, Route *route,
                                     const Header *header, Owed **ret_owed)
 {
-        switch (replies_expect(thread, sender, to->id, header->frame.serial, ret_owed)) {
+        switch (replies_expect(thread, sender, route->to->id, header->frame.serial, ret_owed)) {
         case REPLIES_OK:
                 break;
         case REPLIES_DUPLICATE:
@@ -136,11 +142,27 @@ static SendResult send_expect_reply(RouterThread *thread, Endpoint *sender, Endp
         case REPLIES_CALLEE_GONE:
                 return SEND_NO_MEMORY;
         }
-        if (replies_assign(thread, *ret_owed, to))
+        if (UNLIKELY(counter_read(&thread->router->n_capturing) > 0) &&
+            !STAGE_MUTANT(RECORD_BEFORE_SHOW) && !STAGE_MUTANT(RECORD_AFTER_PUSH)) {
+                route->unassigned = *ret_owed;
+                return SEND_OK;
+        }
+        if (replies_assign(thread, *ret_owed, route->to))
                 return SEND_OK;
         replies_settle(*ret_owed);
         replies_unref(&thread->pool, *ret_owed); /* the callee's reference, which it refused */
         return SEND_CALLEE_GONE;
+}
+
+/* Takes a record back, if there is one. False: the callee has left and answered the call. */
+static bool send_withdraw(RouterThread *thread, Route *route, Owed *owed)
+{
+        const bool withdrawn = !owed || replies_settle(owed);
+
+        if (route->unassigned)
+                replies_unref(&thread->pool, owed); /* the callee never got its reference */
+        route->unassigned = NULL;
+        return withdrawn;
 }
 
 /*
@@ -148,7 +170,7 @@ static SendResult send_expect_reply(RouterThread *thread, Endpoint *sender, Endp
  * recipient, to eavesdroppers. Epochs are raised inside the turn only: one that has not passed at
  * the beginning does not pass later.
  */
-static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, const Route *route,
+static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, Route *route,
                                       Message *message, const Incoming *incoming)
 {
         const Matches *matches = &thread->router->matches;
@@ -163,6 +185,12 @@ static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, co
                 step_end(&step);
                 return MAILBOX_EPOCH_PASSED;
         }
+        route->gone = route->unassigned && !replies_assign(thread, route->unassigned, route->to);
+        if (route->gone) {
+                step_end(&step);
+                return MAILBOX_REFUSED;
+        }
+        route->unassigned = NULL;
         matches_query(&query, &incoming->header, incoming_body(incoming), sender, route->to);
         matches_begin(thread);
         matches_exclude(thread, route->to);
@@ -179,11 +207,11 @@ static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, co
         return push;
 }
 
-static MailboxPush send_push(RouterThread *thread, Endpoint *sender, const Route *route,
-                             Message *message, const Incoming *incoming)
+static MailboxPush send_push(RouterThread *thread, Endpoint *sender, Route *route, Message *message,
+                             const Incoming *incoming)
 {
         TRACE_HOP();
-        if (UNLIKELY(counter_read(&thread->router->n_capturing) > 0))
+        if (UNLIKELY(route->unassigned || counter_read(&thread->router->n_capturing) > 0))
                 return send_push_captured(thread, sender, route, message, incoming);
         STAGE_STOP(SEND_UNCAPTURED, sender->id);
         thread->n_step_duties = 0;
@@ -229,7 +257,7 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
                         return result;
         }
         if (send_expects_reply(header) && !STAGE_MUTANT(RECORD_AFTER_PUSH)) {
-                result = send_expect_reply(thread, sender, route.to, header, &owed);
+                result = send_expect_reply(thread, sender, &route, header, &owed);
                 if (result != SEND_OK)
                         return result;
         }
@@ -238,7 +266,7 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
                                              router_places(thread->router),
                                              send_must_own(thread, route.to, incoming));
         if (!*message) /* unless the callee has left meanwhile and answered */
-                return !owed || replies_settle(owed) ? SEND_NO_MEMORY : SEND_OK;
+                return send_withdraw(thread, &route, owed) ? SEND_NO_MEMORY : SEND_OK;
         if (send_is_reply(header) && !judge_is_needed(thread))
                 send_consume_reply(thread, sender, route.to, header);
         /* MAILBOX_REFUSED: it is leaving, and answers what is on its list. After a change of owner
@@ -249,11 +277,15 @@ static SendResult send_attempt(RouterThread *thread, Endpoint *sender, Incoming 
         if (step_is_pushed(push))
                 *message = NULL; /* its reference is the receiver's */
         if (STAGE_MUTANT(RECORD_AFTER_PUSH) && send_expects_reply(header))
-                return send_expect_reply(thread, sender, route.to, header, &owed);
+                return send_expect_reply(thread, sender, &route, header, &owed);
         if (push == MAILBOX_EPOCH_PASSED)
-                *ret_again = !owed || replies_settle(owed);
-        if (push == MAILBOX_NO_MEMORY && (!owed || replies_settle(owed)))
+                *ret_again = send_withdraw(thread, &route, owed);
+        if (push == MAILBOX_NO_MEMORY && send_withdraw(thread, &route, owed))
                 return SEND_NO_MEMORY;
+        if (route.gone) {
+                send_withdraw(thread, &route, owed);
+                return SEND_CALLEE_GONE;
+        }
         return SEND_OK;
 }
 

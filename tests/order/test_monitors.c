@@ -111,6 +111,41 @@ static void test_monitors_see_a_refusal_and_its_error_side_by_side(void **state)
         monitoring_expect_nothing(monitor, one);
 }
 
+/* The call is on its way when the callee leaves: whatever it is answered by, it is seen first. */
+static void test_monitors_see_a_call_before_its_error(void **state)
+{
+        Scene *scene = *state;
+        RawClient *caller = directed_join(scene, 0), *callee = directed_join(scene, 1),
+                  *monitor = directed_join(scene, 2);
+        const RawHeader call = scene_method(callee->unique_name, "M", NULL);
+        StagedStop *recorded, *sealed;
+        RawMessage *seen;
+        uint32_t serial;
+
+        monitoring_begin(monitor, "");
+        recorded = directed_arm(SEND_RECORDED, directed_id(caller));
+        serial = scene_send(caller, &call);
+        directed_wait(recorded);
+        if (!recorded)
+                (void)expect_call(callee, caller->unique_name, "M");
+        sealed = directed_arm(LEAVE_SEALED, directed_id(callee));
+        scene_leave(scene, callee);
+        directed_wait(sealed);
+        directed_release(sealed);
+        directed_release(recorded);
+        assert_int_equal(expect_message(caller)->type, RAWMESSAGE_ERROR);
+        do /* signals about the callee's end */
+                seen = expect_message(monitor);
+        while (seen->type == RAWMESSAGE_SIGNAL);
+        assert_int_equal(seen->type, RAWMESSAGE_CALL);
+        assert_int_equal(seen->serial, serial);
+        if (recorded) {
+                seen = expect_message(monitor);
+                assert_int_equal(seen->type, RAWMESSAGE_ERROR);
+                assert_int_equal(seen->reply_serial, serial);
+        }
+}
+
 /* A unicast is on its way, nobody watches as it sees, when somebody becomes a monitor. */
 static void test_monitors_miss_nothing_from_the_reply_on(void **state)
 {
@@ -217,6 +252,7 @@ int main(void)
                 directed_test(test_monitors_see_one_stream),
                 directed_test(test_monitors_see_the_same_stream),
                 directed_test(test_monitors_see_a_refusal_and_its_error_side_by_side),
+                directed_test(test_monitors_see_a_call_before_its_error),
                 directed_test(test_monitors_miss_nothing_from_the_reply_on),
                 directed_test(test_monitors_are_not_reached_by_who_found_them),
                 directed_test(test_monitors_are_not_reached_by_who_is_owed_a_reply),

@@ -262,6 +262,10 @@ static uint64_t sum_of_workers(RawClient *client, const char *key)
 
         stats_get(client, NULL, &stats);
         entry = find_entry(&stats, "RingbusWorkers");
+        if (!entry) {
+                fail_msg("no RingbusWorkers");
+                return 0;
+        }
         marshal_reader_init(&reader, client->message->body, client->message->body_size, false);
         reader.at = entry->at;
         while (reader.at < entry->end)
@@ -279,6 +283,10 @@ static uint64_t count_of_user(RawClient *client, const char *key)
 
         stats_get(client, NULL, &stats);
         entry = find_entry(&stats, "RingbusUsers");
+        if (!entry) {
+                fail_msg("no RingbusUsers");
+                return 0;
+        }
         marshal_reader_init(&reader, client->message->body, client->message->body_size, false);
         reader.at = entry->at;
         assert_int_equal(marshal_reader_u32(&reader), geteuid());
