@@ -214,6 +214,9 @@ class AccessTest(AccountsTest):
 
     def test_users_of_another_namespace_are_refused_if_asked(self):
         """The bus in a user namespace that knows root only; bob outside has no uid there."""
+        if subprocess.run(["unshare", "--user", "--map-root-user", "true"],
+                          check=False).returncode != 0:
+            self.skipTest("no user namespace can be made here")
         os.chown(self.bus_folder, 0, 0)
         for option, is_let_in in (((), True), (("--refuse-overflow-uid",), False)):
             path = self.bus_folder + "/namespace"
