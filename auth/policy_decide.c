@@ -218,50 +218,43 @@ static void walk_all(Walk *walk, const PolicyParty *party)
                walk_groups(walk, party) || walk_context(walk, POLICY_CONTEXT_DEFAULT));
 }
 
+/* Walks the rules of one side, `own`, about a message; all of them if it is to count. */
+static Walk walk_message(const Policy *policy, PolicyDomain domain, const PolicyParty *own,
+                         const PolicyParty *other, const PolicyShape *shape, bool counts)
+{
+        Walk walk = {.policy = policy,
+                     .domain = domain,
+                     .other = other,
+                     .shape = shape,
+                     .counts = counts};
+
+        walk_all(&walk, own);
+        return walk;
+}
+
 PolicyVerdict policy_decide_send(const Policy *policy, const PolicyParty *sender,
                                  const PolicyParty *recipient, const PolicyShape *shape)
 {
-        Walk walk = {
-                .policy = policy, .domain = POLICY_DOMAIN_SEND, .other = recipient, .shape = shape};
-
-        walk_all(&walk, sender);
-        return walk.verdict;
+        return walk_message(policy, POLICY_DOMAIN_SEND, sender, recipient, shape, false).verdict;
 }
 
 PolicyVerdict policy_decide_receive(const Policy *policy, const PolicyParty *recipient,
                                     const PolicyParty *sender, const PolicyShape *shape)
 {
-        Walk walk = {
-                .policy = policy, .domain = POLICY_DOMAIN_RECEIVE, .other = sender, .shape = shape};
-
-        walk_all(&walk, recipient);
-        return walk.verdict;
+        return walk_message(policy, POLICY_DOMAIN_RECEIVE, recipient, sender, shape, false).verdict;
 }
 
 unsigned policy_count_send(const Policy *policy, const PolicyParty *sender,
                            const PolicyParty *recipient, const PolicyShape *shape)
 {
-        Walk walk = {.policy = policy,
-                     .domain = POLICY_DOMAIN_SEND,
-                     .other = recipient,
-                     .shape = shape,
-                     .counts = true};
-
-        walk_all(&walk, sender);
-        return walk.n_matches;
+        return walk_message(policy, POLICY_DOMAIN_SEND, sender, recipient, shape, true).n_matches;
 }
 
 unsigned policy_count_receive(const Policy *policy, const PolicyParty *recipient,
                               const PolicyParty *sender, const PolicyShape *shape)
 {
-        Walk walk = {.policy = policy,
-                     .domain = POLICY_DOMAIN_RECEIVE,
-                     .other = sender,
-                     .shape = shape,
-                     .counts = true};
-
-        walk_all(&walk, recipient);
-        return walk.n_matches;
+        return walk_message(policy, POLICY_DOMAIN_RECEIVE, recipient, sender, shape, true)
+                .n_matches;
 }
 
 bool policy_decide_own(const Policy *policy, const PolicyParty *party, Text name)
