@@ -148,8 +148,8 @@ class BusTest(LoadTest):
 
 
 class InterruptTest(LoadTest):
-    def interrupt(self, *knobs):
-        process = self.start("call", "--broker=ringbus", "--json", *knobs)
+    def interrupt(self, *knobs, scenario="call"):
+        process = self.start(scenario, "--broker=ringbus", "--json", *knobs)
         self.wait_for("load", lambda: has_worked(process))
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
@@ -165,6 +165,11 @@ class InterruptTest(LoadTest):
         self.assertEqual(status, 1)
         self.assertEqual(output, "")
         self.assertIn("interrupted before anything was measured", errors)
+
+    def test_interrupt_amid_broadcasts_ends_in_order(self):
+        """What arrived in the last turn is told after the parts have ended."""
+        status, _, errors = self.interrupt("--warmup=10m", "--threads=2", scenario="signal")
+        self.assertEqual(status, 1, errors)
 
 
 class OutputTest(LoadTest):

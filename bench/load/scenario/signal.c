@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Broadcast signals: each emitter keeps a fixed number of them under way, each reaches all
- * subscribers. A signal has arrived when it has arrived at all of them; the parts tell the emitter
- * which ones have, within this process (credit.h).
- *
- * A serial says who emitted it and its number: 16 bits each. For each emitter a part counts, in a
- * ring of as many places as signals can be under way, how many of its own subscribers have the
- * signal of that number; each subscriber gets them in order, so the counts are full in order, too.
+ * subscribers. A signal has arrived when it has arrived at all of them; arrivals.h keeps account. A
+ * serial says who emitted it and its number: 16 bits each.
  */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/load/engine/process.h"
+#include "bench/load/scenario/arrivals.h"
 #include "bench/load/scenario/credit.h"
 #include "bench/load/scenario/scenario.h"
 #include "bench/load/scenario/signal_rules.h"
@@ -58,29 +55,13 @@ typedef struct Emitter {
 
 typedef struct Subscriber {
         RunClient client;
-        uint16_t *expected; /* of each emitter: the number that comes next */
+        uint64_t *n_got; /* of each emitter */
 } Subscriber;
-
-/* What a part knows of an emitter's signals at its own subscribers. */
-typedef struct Arrivals {
-        uint32_t *counts;   /* a ring of `window` places */
-        uint64_t n_arrived; /* at all of them */
-        bool is_dirty;
-        unsigned next_dirty; /* index + 1 */
-} Arrivals;
-
-typedef struct Part {
-        RunPart *part;
-        unsigned n_subscribers;
-        Arrivals *arrivals; /* of each emitter */
-        unsigned first_dirty;
-        LoopFlush flush;
-} Part;
 
 typedef struct Shared {
         Emitter *emitters;
         Subscriber *subscribers;
-        Part **parts;
+        Arrivals *arrivals; /* of each part */
         const Knobs *knobs;
         size_t stamp_at; /* in the body; 0: no room for one */
 } Shared;
@@ -90,24 +71,6 @@ static const Shared *shared(const RunPart *part)
         return part->run->shared;
 }
 
-/* How many signals have arrived at every subscriber of every part. */
-static uint64_t count_arrived(const Emitter *emitter)
-{
-        const RunPart *part = emitter->client.part;
-        uint64_t least = UINT64_MAX;
-
-        for (unsigned i = 0; i < part->run->n_parts; i++) {
-                uint64_t n;
-
-                if (shared(part)->parts[i]->n_subscribers == 0)
-                        continue;
-                n = credit_get(&emitter->credit, i);
-                if (n < least)
-                        least = n;
-        }
-        return least;
-}
-
 static void emit(Emitter *emitter)
 {
         RunPart *part = emitter->client.part;
@@ -115,7 +78,8 @@ static void emit(Emitter *emitter)
         uint64_t n_arrived;
 
         credit_arm(&emitter->credit);
-        n_arrived = count_arrived(emitter);
+        n_arrived = arrivals_everywhere(shared(part)->arrivals, part->run->n_parts,
+                                        emitter->client.index, emitter->n_sent);
         run_client_got(&emitter->client, n_arrived - emitter->n_arrived);
         run_count(&part->counters.n_operations, n_arrived - emitter->n_arrived);
         emitter->n_arrived = n_arrived;
@@ -136,40 +100,6 @@ static void emit(Emitter *emitter)
 static void wake(Credit *credit)
 {
         emit(CONTAINER_OF(credit, Emitter, credit));
-}
-
-static void publish(LoopFlush *flush)
-{
-        Part *own = CONTAINER_OF(flush, Part, flush);
-
-        while (own->first_dirty > 0) {
-                unsigned emitter = own->first_dirty - 1;
-                Arrivals *arrivals = &own->arrivals[emitter];
-
-                own->first_dirty = arrivals->next_dirty;
-                arrivals->is_dirty = false;
-                credit_publish(&shared(own->part)->emitters[emitter].credit, own->part->index,
-                               arrivals->n_arrived, own->part->loop);
-        }
-}
-
-/* One more of this part's subscribers has the emitter's signal of that number. */
-static void count_arrival(Part *own, unsigned emitter, uint16_t number)
-{
-        uint64_t window = shared(own->part)->knobs->window;
-        Arrivals *arrivals = &own->arrivals[emitter];
-        uint64_t n = arrivals->n_arrived + ((number - (uint32_t)arrivals->n_arrived) & NUMBER_MASK);
-
-        if (++arrivals->counts[n % window] < own->n_subscribers)
-                return;
-        arrivals->counts[n % window] = 0;
-        arrivals->n_arrived = n + 1;
-        if (arrivals->is_dirty)
-                return;
-        arrivals->is_dirty = true;
-        arrivals->next_dirty = own->first_dirty;
-        own->first_dirty = emitter + 1;
-        loop_flush_later(own->part->loop, &own->flush);
 }
 
 static void count_latency(RunPart *part, const ConnectionFrame *frame)
@@ -201,18 +131,18 @@ static void take_signal(Connection *connection, const ConnectionFrame *frame)
                          subscriber->client.index);
                 return;
         }
-        if (number != subscriber->expected[from - 1]) {
+        if (number != (subscriber->n_got[from - 1] & NUMBER_MASK)) {
                 run_fail(part->run,
                          "subscriber %u got signal %u of emitter %u, but signal %u was due: it was "
                          "lost, or came twice or out of order",
                          subscriber->client.index, number, from - 1,
-                         subscriber->expected[from - 1]);
+                         (unsigned)(subscriber->n_got[from - 1] & NUMBER_MASK));
                 return;
         }
-        subscriber->expected[from - 1]++;
         run_count(&part->counters.n_deliveries, 1);
         count_latency(part, frame);
-        count_arrival(part->data, from - 1, number);
+        arrivals_count(&shared(part)->arrivals[part->index], from - 1,
+                       subscriber->n_got[from - 1]++);
 }
 
 static void ignore(Connection *connection, const ConnectionFrame *frame)
@@ -260,19 +190,11 @@ static const ConnectionHandlers emitter_handlers = {
 
 static void prepare_emitters(RunPart *part)
 {
-        Shared *all = part->run->shared;
-        Part *own = part->data;
+        const Shared *all = shared(part);
 
-        own->part = part;
-        own->flush.flush = publish;
-        own->arrivals = alloc_zeroed(all->knobs->n_emitters, sizeof(Arrivals));
-        if (!own->arrivals)
-                process_out_of_memory();
-        all->parts[part->index] = own;
+        arrivals_init(&all->arrivals[part->index], part, (unsigned)all->knobs->n_emitters,
+                      all->knobs->window);
         for (unsigned i = 0; i < all->knobs->n_emitters; i++) {
-                own->arrivals[i].counts = alloc_zeroed(all->knobs->window, sizeof(uint32_t));
-                if (!own->arrivals[i].counts)
-                        process_out_of_memory();
                 if (!run_is_mine(part, i))
                         continue;
                 signal_rules_template(all->knobs->key, part->run->options.payload,
@@ -286,7 +208,6 @@ static void prepare_emitters(RunPart *part)
 static void prepare(RunPart *part, unsigned stage)
 {
         const Shared *all = shared(part);
-        Part *own = part->data;
 
         if (stage == STAGE_EMITTERS) {
                 prepare_emitters(part);
@@ -297,10 +218,11 @@ static void prepare(RunPart *part, unsigned stage)
 
                 if (!run_is_mine(part, (unsigned)all->knobs->n_emitters + i))
                         continue;
-                own->n_subscribers++;
-                subscriber->expected = alloc_zeroed(all->knobs->n_emitters, sizeof(uint16_t));
-                if (!subscriber->expected)
+                subscriber->n_got = alloc_zeroed(all->knobs->n_emitters, sizeof(uint64_t));
+                if (!subscriber->n_got)
                         process_out_of_memory();
+                for (unsigned j = 0; j < all->knobs->n_emitters; j++)
+                        arrivals_expect(&all->arrivals[part->index], j, &all->emitters[j].credit);
                 run_begin_one(part);
                 run_client_start(&subscriber->client, part, "subscriber", i, &subscriber_handlers);
         }
@@ -315,15 +237,6 @@ static void start(RunPart *part)
                         emit(&all->emitters[i]);
 }
 
-static void finish(RunPart *part)
-{
-        Part *own = part->data;
-
-        for (uint64_t i = 0; own->arrivals && i < shared(part)->knobs->n_emitters; i++)
-                alloc_free(own->arrivals[i].counts);
-        own->arrivals = alloc_free(own->arrivals);
-}
-
 static void report(Run *run, Figures *figures)
 {
         const Shared *all = run->shared;
@@ -335,27 +248,27 @@ static void report(Run *run, Figures *figures)
         figures_add(figures, "most signals under way of an emitter", "", (double)most);
 }
 
-static void free_all(Shared *all)
+static void free_all(Shared *all, unsigned n_parts)
 {
+        for (unsigned i = 0; i < n_parts; i++)
+                arrivals_deinit(&all->arrivals[i]);
         for (uint64_t i = 0; i < all->knobs->n_emitters; i++) {
                 template_deinit(&all->emitters[i].message);
                 credit_deinit(&all->emitters[i].credit);
         }
         for (uint64_t i = 0; i < all->knobs->n_subscribers; i++)
-                alloc_free(all->subscribers[i].expected);
+                alloc_free(all->subscribers[i].n_got);
         alloc_free(all->emitters);
         alloc_free(all->subscribers);
-        alloc_free(all->parts);
+        alloc_free(all->arrivals);
 }
 
 static int run_signal(Run *run)
 {
         RunActs acts = {
-                .part_size = sizeof(Part),
                 .n_stages = N_STAGES,
                 .prepare = prepare,
                 .start = start,
-                .finish = finish,
                 .report = report,
         };
         Shared all = {.knobs = run->knobs};
@@ -371,12 +284,12 @@ static int run_signal(Run *run)
                 acts.latency_of = "emitter to each subscriber";
         all.emitters = alloc_zeroed(all.knobs->n_emitters, sizeof(Emitter));
         all.subscribers = alloc_zeroed(all.knobs->n_subscribers, sizeof(Subscriber));
-        all.parts = alloc_zeroed(run->options.n_threads, sizeof(Part *));
-        if (!all.emitters || !all.subscribers || !all.parts)
+        all.arrivals = alloc_zeroed(run->options.n_threads, sizeof(Arrivals));
+        if (!all.emitters || !all.subscribers || !all.arrivals)
                 process_out_of_memory();
         run->shared = &all;
         status = run_execute(run, &acts);
-        free_all(&all);
+        free_all(&all, (unsigned)run->options.n_threads);
         return status;
 }
 
