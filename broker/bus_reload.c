@@ -9,6 +9,7 @@
 #include "broker/base/alloc.h"
 #include "broker/base/clock.h"
 #include "broker/base/log.h"
+#include "broker/base/stage.h"
 #include "broker/bus_private.h"
 #include "broker/root.h"
 
@@ -124,7 +125,8 @@ static void put_in_force(Bus *bus)
                         reload->config->limits.auth_timeout_ms,
                         (unsigned)root->limits.max_message_unix_fds);
         /* When the old root is reclaimed, the last message that it judged has been routed. */
-        qsbr_reclaim(&bus->qsbr);
+        if (!STAGE_MUTANT(NO_RELOAD_GRACE))
+                qsbr_reclaim(&bus->qsbr);
         reload->in_force = config_free(reload->in_force);
         reload->in_force = reload->config;
         reload->config = NULL;

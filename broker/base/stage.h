@@ -60,6 +60,8 @@
         X(RECORD_AFTER_PUSH, "reply-record-after-push")                                            \
         X(UNSEALED_LIST, "unsealed-list")       /* of what a leaving callee owes */                \
         X(NO_TIMEOUT_TURN, "no-timeout-turn")   /* for a reply whose call has timed out */         \
+        X(OLD_VERDICTS, "old-verdicts")         /* of another policy are used */                   \
+        X(NO_RELOAD_GRACE, "no-reload-grace")   /* answers while the old one may judge */          \
         X(END_INPUT, "end-input-on-send-error") /* instead of reading to the end */
 
 #define STAGE_POINT_NAME(name) STAGE_##name,

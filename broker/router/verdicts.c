@@ -10,6 +10,7 @@
 
 #include "broker/base/assert.h"
 #include "broker/base/hash.h"
+#include "broker/base/stage.h"
 
 enum { VERDICTS_PAIRS = 2048 }; /* 256 KiB */
 
@@ -68,7 +69,7 @@ Verdict verdicts_find(Verdicts *verdicts, uint64_t generation, const VerdictKey 
 {
         const VerdictEntry *pair;
 
-        if (UNLIKELY(verdicts->generation != generation)) {
+        if (UNLIKELY(verdicts->generation != generation) && !STAGE_MUTANT(OLD_VERDICTS)) {
                 memset(verdicts->entries, 0, VERDICTS_SIZE);
                 verdicts->generation = generation;
                 return VERDICT_UNKNOWN;

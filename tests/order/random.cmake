@@ -4,10 +4,11 @@
 ringbus_library(ringbus_order_random
   SOURCES random_body.c random_check.c random_check_answers.c random_check_ends.c
           random_check_losses.c random_check_monitor.c random_check_names.c random_check_order.c
-          random_check_queries.c
+          random_check_policy.c random_check_queries.c
           random_check_rules.c random_client.c random_client_act.c random_client_read.c
           random_client_send.c random_connection.c random_history.c random_history_place.c
-          random_log.c random_monitor.c random_plan.c random_process.c random_round.c random_rules.c
+          random_log.c random_monitor.c random_plan.c random_policy.c
+          random_process.c random_round.c random_rules.c
   DEPENDS ringbus_test_support)
 
 add_executable(random random.c)
@@ -38,3 +39,4 @@ endfunction()
 ringbus_random_checker_test(random_checker)
 ringbus_random_checker_test(random_checker_monitor)
 ringbus_random_checker_test(random_checker_names)
+ringbus_random_checker_test(random_checker_policy)

@@ -10,6 +10,7 @@ void random_check(RandomHistory *history)
         random_check_order(history);
         random_check_answers(history);
         random_check_losses(history);
+        random_check_policy(history);
         random_check_rules(history);
         random_check_names(history);
         random_check_queries(history);

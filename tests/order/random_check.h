@@ -3,8 +3,8 @@
 #define RINGBUS_TESTS_ORDER_RANDOM_CHECK_H
 
 /*
- * The checks: clauses a to f and h to k of the ordering contract, from the logs alone.
- * (g, Hello, is only checked as far as broadcasts show it; l, a reload, does not happen here.)
+ * The checks: clauses a to f and h to l of the ordering contract, from the logs alone.
+ * (g, Hello, is only checked as far as broadcasts show it.)
  */
 
 #include "tests/order/random_history.h"
@@ -24,6 +24,9 @@ void random_check_answers(RandomHistory *history);
 
 /* a, i, k: nothing lost, nothing twice, and all of it before a round trip that came later. */
 void random_check_losses(RandomHistory *history);
+
+/* l: what the policy denies, and when. Needs answers and receivers. */
+void random_check_policy(RandomHistory *history);
 
 /* d, e: what match rules deliver, what not, and from when to when. */
 void random_check_rules(RandomHistory *history);

@@ -34,6 +34,8 @@ static const char *judge_driver(const RandomHistory *history, const RandomRecord
                 return "NoReply for a message that wants no reply";
         if (answer->error == RANDOM_ERROR_LIMITS)
                 return "LimitsExceeded, though no limit is ever reached";
+        if (answer->error == RANDOM_ERROR_DENIED)
+                return NULL; /* random_check_policy() */
         if (answer->error != RANDOM_ERROR_NO_REPLY && answer->error != RANDOM_ERROR_NO_OWNER)
                 return "an error for which there is no reason";
         callee = sent->to == RANDOM_TO_UNIQUE ? random_history_find(history, sent->peer) : NULL;

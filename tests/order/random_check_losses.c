@@ -109,11 +109,15 @@ static bool is_processed(const RandomHistory *history, const RandomIncarnation *
                (sender->end == RANDOM_END_ABRUPT && !history->lenient);
 }
 
-/* Whether the bus told the sender that it did not deliver this. */
+/* Whether the bus told the sender that it did not deliver this, or may have wanted to. */
 static bool is_refused(const RandomIncarnation *sender, uint32_t serial)
 {
+        uint8_t flags = random_history_sent(sender, serial)->flags;
         uint32_t answer = sender->answer[serial];
 
+        if (flags & RANDOM_FLAG_DENIED ||
+            (flags & RANDOM_FLAG_BY_TURNS && sender->end != RANDOM_END_FINISHED))
+                return true;
         return answer && sender->records[answer - 1]->peer == RANDOM_DRIVER;
 }
 

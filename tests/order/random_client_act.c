@@ -19,6 +19,13 @@ static RandomRecord record_to(RandomTo to, unsigned name)
         return (RandomRecord){.to = (uint8_t)to, .name = (uint8_t)name};
 }
 
+static uint8_t flags_of(RandomJudged judged)
+{
+        if (judged == RANDOM_JUDGED_ALLOWED)
+                return 0;
+        return judged == RANDOM_JUDGED_DENIED ? RANDOM_FLAG_DENIED : RANDOM_FLAG_BY_TURNS;
+}
+
 static void send_signal_or_call(RandomClient *client, const RandomStep *step, bool to_name)
 {
         bool is_call =
@@ -26,7 +33,7 @@ static void send_signal_or_call(RandomClient *client, const RandomStep *step, bo
         char destination[24];
         RawHeader header = {.type = is_call ? RAWMESSAGE_CALL : RAWMESSAGE_SIGNAL,
                             .path = random_rules_path(step->features),
-                            .interface = RANDOM_INTERFACE,
+                            .interface = random_policy_interface(step->judged),
                             .member = random_rules_member(step->features),
                             .destination = destination};
         RandomRecord record = record_to(to_name ? RANDOM_TO_NAME : RANDOM_TO_UNIQUE,
@@ -40,9 +47,10 @@ static void send_signal_or_call(RandomClient *client, const RandomStep *step, bo
                 record.peer = unique ? unique - 1 : client->unique;
                 snprintf(destination, sizeof(destination), ":1.%u", record.peer);
         }
+        record.flags = flags_of(step->judged);
         if (is_call && step->no_reply) {
                 header.flags = RAWMESSAGE_NO_REPLY_EXPECTED;
-                record.flags = RANDOM_FLAG_NO_REPLY;
+                record.flags |= RANDOM_FLAG_NO_REPLY;
         }
         random_client_send(client, &header, &record, step);
 }
@@ -56,6 +64,11 @@ static void broadcast(RandomClient *client, const RandomStep *step, uint32_t fea
         RandomRecord record = record_to(RANDOM_TO_ALL, RANDOM_NAME_NONE);
         RandomStep chosen = *step;
 
+        if (step->judged == RANDOM_JUDGED_DENIED) { /* by turns it would have no place */
+                header.interface = random_policy_interface(step->judged);
+                record.to = RANDOM_TO_NOBODY;
+                record.flags = flags_of(step->judged);
+        }
         chosen.features = record.value = features;
         random_client_send(client, &header, &record, &chosen);
 }

@@ -39,6 +39,7 @@ static RandomError error_of(const char *name)
         } errors[] = {{"NoReply", RANDOM_ERROR_NO_REPLY},
                       {"NameHasNoOwner", RANDOM_ERROR_NO_OWNER},
                       {"ServiceUnknown", RANDOM_ERROR_NO_OWNER},
+                      {"AccessDenied", RANDOM_ERROR_DENIED},
                       {"LimitsExceeded", RANDOM_ERROR_LIMITS}};
         const char *last = name ? strrchr(name, '.') : NULL;
 
@@ -110,9 +111,11 @@ static void read_answer(RandomClient *client, const RawMessage *message, RandomR
         const char *name = "";
         unsigned number = 0;
 
-        if (message->type == RAWMESSAGE_ERROR)
+        if (message->type == RAWMESSAGE_ERROR) {
                 record->error = (uint8_t)error_of(message->error_name);
-        else if (!strcmp(signature, "as"))
+                record->old = random_shared_get(&client->shared->policy);
+        }
+        if (!strcmp(signature, "as"))
                 read_names(client, message, record);
         else if (!strcmp(signature, "s") && rawmessage_read(message, "s", &name))
                 record->value = number_of(name);
@@ -191,6 +194,7 @@ static void read_peer(RandomClient *client, const RawMessage *message, RandomRec
         RandomBody body;
 
         record->peer = number_of(message->sender) - 1;
+        record->old = random_shared_get(&client->shared->policy);
         if (!random_body_read(message, &body) || body.serial != message->serial)
                 record->flags |= RANDOM_FLAG_BAD_BODY;
         else if (body.unique != record->peer)
@@ -205,6 +209,12 @@ static void read_peer(RandomClient *client, const RawMessage *message, RandomRec
         if (message->type == RAWMESSAGE_CALL && !(record->flags & RANDOM_FLAG_BAD_BODY) &&
             !(message->flags & RAWMESSAGE_NO_REPLY_EXPECTED))
                 react(client, message, &body, now_us);
+}
+
+static bool is_of_a_reload(const RawMessage *message)
+{
+        return message->type == RAWMESSAGE_SIGNAL && message->member &&
+               !strcmp(message->member, "ActivatableServicesChanged");
 }
 
 void random_client_handle(RandomClient *client, const RawMessage *message, int64_t now_us)
@@ -230,6 +240,8 @@ void random_client_handle(RandomClient *client, const RawMessage *message, int64
                 read_peer(client, message, &record, now_us);
                 return;
         }
+        if (is_of_a_reload(message))
+                return; /* it has no place in anybody's log */
         if (message->type == RAWMESSAGE_SIGNAL)
                 read_driver_signal(message, &record);
         if (message->type == RAWMESSAGE_SIGNAL || !message->reply_serial) {

@@ -55,6 +55,7 @@ void random_client_send(RandomClient *client, RawHeader *header, RandomRecord *r
         record->type = header->type;
         record->serial = header->serial;
         record->n_fds = (uint8_t)body.n_fds;
+        record->old = random_shared_get(&client->shared->policy);
         random_log_write(&client->log, record, NULL);
         random_connection_queue(&client->connection, header, &bytes, fds, step->half_ms);
         marshal_deinit(&body_bytes);

@@ -43,6 +43,7 @@ typedef enum RandomTo {
         RANDOM_TO_UNIQUE, /* peer */
         RANDOM_TO_NAME,   /* name */
         RANDOM_TO_DRIVER, /* method */
+        RANDOM_TO_NOBODY, /* a signal without destination that the policy denies everybody */
 } RandomTo;
 
 typedef enum RandomMethod {
@@ -69,6 +70,7 @@ typedef enum RandomError {
         RANDOM_ERROR_NO_REPLY,
         RANDOM_ERROR_NO_OWNER, /* NameHasNoOwner, ServiceUnknown */
         RANDOM_ERROR_LIMITS,
+        RANDOM_ERROR_DENIED,
         RANDOM_ERROR_OTHER,
 } RandomError;
 
@@ -77,6 +79,8 @@ enum {
         RANDOM_FLAG_BAD_BODY = 2,   /* received: the body is not what its sender wrote */
         RANDOM_FLAG_BAD_FDS = 4,    /* received: the fds are not those of the message */
         RANDOM_FLAG_BAD_SENDER = 8, /* received: SENDER is not who wrote the body */
+        RANDOM_FLAG_DENIED = 16,    /* sent: the policy denies it */
+        RANDOM_FLAG_BY_TURNS = 32,  /* sent: the policy denies it in some states */
 };
 
 typedef struct RandomRecord {
@@ -92,9 +96,11 @@ typedef struct RandomRecord {
         uint32_t serial;       /* the message's */
         uint32_t peer;         /* sent: to whom; received: from whom, or RANDOM_DRIVER */
         uint32_t reply_serial; /* of answers; 0: none */
-        uint32_t old;          /* NameOwnerChanged: 0 for "", otherwise N + 1 */
-        uint32_t value;        /* broadcasts: their features; answers: the number in them */
-        uint64_t hash;         /* ListNames: of all names; NameOwnerChanged: N of a unique name */
+        /* NameOwnerChanged: 0 for "", otherwise N + 1. Of messages between clients, and of errors:
+         * the state of the policy (random_policy.h). */
+        uint32_t old;
+        uint32_t value; /* broadcasts: their features; answers: the number in them */
+        uint64_t hash;  /* ListNames: of all names; NameOwnerChanged: N of a unique name */
 } RandomRecord;
 
 /* One entry of a vector clock: what the sender knew that the receiver did not yet know. */

@@ -117,6 +117,13 @@ static unsigned draw_flags(uint64_t *state)
         return flags | (chance(state, 500) ? DO_NOT_QUEUE : 0);
 }
 
+static RandomJudged draw_judged(uint64_t *state)
+{
+        if (chance(state, 40))
+                return RANDOM_JUDGED_DENIED;
+        return chance(state, 80) ? RANDOM_JUDGED_BY_TURNS : RANDOM_JUDGED_ALLOWED;
+}
+
 RandomStep random_plan_step(const RandomPlan *plan, unsigned client, uint32_t step)
 {
         uint64_t state = begin(plan, 0, client, step);
@@ -137,6 +144,7 @@ RandomStep random_plan_step(const RandomPlan *plan, unsigned client, uint32_t st
         chosen.pause_ms = 5 + draw(&state, chance(&state, 100) ? 400 : 60);
         chosen.no_reply = chance(&state, 150);
         chosen.await = chance(&state, 40);
+        chosen.judged = draw_judged(&state);
         return chosen;
 }
 

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tests/order/random_policy.h"
+
 typedef enum RandomAction {
         RANDOM_ACTION_CALL,
         RANDOM_ACTION_CALL_NAME,
@@ -48,6 +50,7 @@ typedef struct RandomStep {
         bool no_reply;
         bool again; /* add a rule that is there already */
         bool await; /* go on only when everything is answered */
+        RandomJudged judged;
 } RandomStep;
 
 typedef struct RandomReaction {

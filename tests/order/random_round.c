@@ -31,6 +31,7 @@ enum {
 typedef struct Round {
         const RandomOptions *options;
         RandomTotals *totals;
+        RandomPolicy *policy;
         RandomShared *shared;
         char directory[256];
         unsigned number;
@@ -165,19 +166,23 @@ static int run_phases(Round *round, unsigned seconds)
 {
         atomic_uint *phase = &round->shared->phase;
         int64_t end_us, now_us;
+        int r;
 
         if (wait_for(round, RANDOM_PROGRESS_READY, round->options->n_clients) < 0)
                 return -1;
+        r = random_policy_begin(round->policy);
         random_shared_set(phase, RANDOM_PHASE_RUN);
         now_us = random_shared_now_us();
         end_us = now_us + (int64_t)seconds * 1000000;
-        while (now_us < end_us && !is_hopeless(round, RANDOM_PROGRESS_READY)) {
+        while (r == 0 && now_us < end_us && !is_hopeless(round, RANDOM_PROGRESS_READY)) {
                 print_progress(round, now_us);
                 usleep(ROUND_TICK_US);
                 now_us = random_shared_now_us();
+                r = random_policy_tick(round->policy, round->shared, now_us);
         }
+        random_policy_end(round->policy); /* the settled are alone */
         random_shared_set(phase, RANDOM_PHASE_SETTLE);
-        if (wait_for(round, RANDOM_PROGRESS_SETTLED, 0) < 0)
+        if (r < 0 || wait_for(round, RANDOM_PROGRESS_SETTLED, 0) < 0)
                 return -1;
         random_shared_set(phase, RANDOM_PHASE_FINISH);
         return wait_for(round, RANDOM_PROGRESS_FINISHED, 0);
@@ -283,10 +288,11 @@ static void remove_logs(const Round *round)
         rmdir(round->directory);
 }
 
-int random_round_run(const RandomOptions *options, const char *address, unsigned number,
+int random_round_run(const RandomOptions *options, RandomPolicy *policy, unsigned number,
                      unsigned seconds, RandomTotals *totals)
 {
-        Round round = {.options = options, .totals = totals, .number = number};
+        Round round = {.options = options, .totals = totals, .policy = policy, .number = number};
+        const char *address = policy->bus->address;
         unsigned before = totals->report.n_total;
         bool well;
 
@@ -297,6 +303,7 @@ int random_round_run(const RandomOptions *options, const char *address, unsigned
                 fprintf(stderr, "random: %s: %s\n", round.directory, strerror(errno));
                 return -1;
         }
+        random_shared_set(&round.shared->policy, policy->state);
         well = start_monitor(&round, address) == 0 && start_processes(&round, address) == 0 &&
                run_phases(&round, seconds) == 0;
         end_processes(&round, well);

@@ -8,6 +8,7 @@
  */
 
 #include "tests/order/random_history.h"
+#include "tests/order/random_policy.h"
 #include "tests/order/random_shared.h"
 
 /* What all rounds together have done. */
@@ -25,10 +26,10 @@ typedef struct RandomTotals {
 } RandomTotals;
 
 /*
- * Runs round number `round` on the bus at `address` for that many seconds. 0, also with
+ * Runs round number `round` on the policy's bus for that many seconds. 0, also with
  * violations, or -1 if it could not be run. Removes the logs unless there was a violation.
  */
-int random_round_run(const RandomOptions *options, const char *address, unsigned round,
+int random_round_run(const RandomOptions *options, RandomPolicy *policy, unsigned round,
                      unsigned seconds, RandomTotals *totals);
 
 #endif

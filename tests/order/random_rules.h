@@ -31,7 +31,7 @@ enum {
         RANDOM_TOPICS = 3,
 };
 
-#define RANDOM_INTERFACE "ringbus.order.Random"
+#define RANDOM_INTERFACE "ringbus.order.Random" /* what the policy allows */
 #define RANDOM_FENCE_INTERFACE "ringbus.fence.Random"
 
 /* A broadcast's features in one number. */

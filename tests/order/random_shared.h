@@ -61,6 +61,7 @@ typedef struct RandomShared {
         atomic_uint phase;
         atomic_uint progress[RANDOM_CLIENTS_MAX];
         atomic_uint monitor;                    /* RandomProgress; NONE: it is waited for */
+        atomic_uint policy;                     /* its state: random_policy.h */
         atomic_uint unique[RANDOM_CLIENTS_MAX]; /* N of :1.N, now; 0: none yet */
         atomic_ullong
                 barriers[RANDOM_CLIENTS_MAX]; /* unique << 32 | serial: processed by the bus */

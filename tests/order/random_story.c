@@ -62,6 +62,17 @@ uint32_t story_send_to_name(Story *story, unsigned from, unsigned type, unsigned
                 (RandomRecord){.type = (uint8_t)type, .to = RANDOM_TO_NAME, .name = (uint8_t)name});
 }
 
+uint32_t story_send_judged(Story *story, unsigned from, unsigned to, unsigned flags, unsigned state)
+{
+        return send_record(story, from,
+                           (RandomRecord){.type = RAWMESSAGE_CALL,
+                                          .flags = (uint8_t)flags,
+                                          .to = RANDOM_TO_UNIQUE,
+                                          .name = RANDOM_NAME_NONE,
+                                          .peer = story_unique(to),
+                                          .old = state});
+}
+
 uint32_t story_broadcast(Story *story, unsigned from, unsigned member)
 {
         return send_record(story, from,
@@ -151,6 +162,17 @@ void story_read_error(Story *story, unsigned client, uint32_t call, RandomError 
                                    .name = RANDOM_NAME_UNIQUE,
                                    .reply_serial = call,
                                    .error = (uint8_t)error});
+}
+
+void story_read_denial(Story *story, unsigned client, uint32_t call, unsigned state)
+{
+        read_driver(story, client,
+                    (RandomRecord){.type = RAWMESSAGE_ERROR,
+                                   .to = RANDOM_TO_UNIQUE,
+                                   .name = RANDOM_NAME_UNIQUE,
+                                   .reply_serial = call,
+                                   .old = state,
+                                   .error = RANDOM_ERROR_DENIED});
 }
 
 static uint32_t owner_of(int client)

@@ -44,6 +44,9 @@ void story_write(Story *story, unsigned client, const RandomRecord *record,
 /* Sending: the serial. */
 uint32_t story_send(Story *story, unsigned from, unsigned type, unsigned to);
 uint32_t story_send_to_name(Story *story, unsigned from, unsigned type, unsigned name);
+/* A call that the policy denies, always or by turns (flags), sent in that state of it. */
+uint32_t story_send_judged(Story *story, unsigned from, unsigned to, unsigned flags,
+                           unsigned state);
 uint32_t story_broadcast(Story *story, unsigned from, unsigned member);
 uint32_t story_answer(Story *story, unsigned from, unsigned to, uint32_t call);
 uint32_t story_call(Story *story, unsigned from, RandomMethod method, unsigned name,
@@ -61,6 +64,7 @@ void story_see(Story *story, unsigned from, uint32_t serial);
 /* From the driver. Owners are numbers of clients, or -1. */
 void story_read_reply(Story *story, unsigned client, uint32_t call, uint32_t value);
 void story_read_error(Story *story, unsigned client, uint32_t call, RandomError error);
+void story_read_denial(Story *story, unsigned client, uint32_t call, unsigned state);
 void story_read_change(Story *story, unsigned client, unsigned name, int old, int new);
 void story_change(Story *story, unsigned name, int old, int new); /* both observers read it */
 void story_read_told(Story *story, unsigned client, RandomMethod told, unsigned name);
