@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The configuration reader; also on the reference's own files.
 ringbus_fuzzer(config SOURCES ../support/config_memory.c DEPENDS ringbus_daemon ringbus_base)
+ringbus_short_of_memory(fuzz_config)
+target_link_options(fuzz_config PRIVATE -Wl,--wrap=log_line)
 set(config_data /usr/lib/dbus-1.0/installed-tests/dbus/data)
 file(GLOB config_files ${config_data}/valid-config-files*/*.conf
   ${config_data}/invalid-config-files/*.conf ${config_data}/equiv-config-files/*/*.conf)

@@ -6,16 +6,21 @@
  * files that there are can be replayed as they are.
  *
  * What always holds: the reader ends; it gives either a configuration with something to listen on,
- * values in range and rules that make sense, or errors of one line each.
+ * values in range and rules that make sense, or errors of one line each. Read once more with memory
+ * for a part of it, at a place that the input's size decides, it is refused for that.
  */
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "broker/base/assert.h"
+#include "broker/base/log.h"
 #include "broker/config.h"
 #include "tests/support/config_memory.h"
+#include "tests/support/shortage.h"
 
 enum { FILES_MAX = 16 };
 
@@ -87,6 +92,57 @@ static void check_report(const ConfigReport *report, int r)
                 ASSERT(report->items[i].text[0] != '\0' && !strchr(report->items[i].text, '\n'));
 }
 
+/* In place of the log: one line each. */
+void __wrap_log_line(LogLevel level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void __wrap_log_line(LogLevel level, const char *format, ...)
+{
+        char text[4096];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        ASSERT(level <= LOG_LEVEL_NOTICE && text[0] != '\0' && !strchr(text, '\n'));
+}
+
+/* The files of the input. False: there is none that can be read first. */
+static bool read_input(ConfigMemory *memory, ConfigMemoryFile *files, Text rest, char *path,
+                       size_t size)
+{
+        if (rest.size > 0 && rest.data[0] == '<') {
+                files[memory->n++] = (ConfigMemoryFile){.path = TEXT("conf"), .text = rest};
+                rest.size = 0;
+        }
+        while (rest.size > 0 && memory->n < FILES_MAX) {
+                Text file = cut(&rest, TEXT("\n====\n"));
+
+                files[memory->n].path = cut(&file, TEXT("\n"));
+                files[memory->n++].text = file;
+        }
+        if (memory->n == 0 || files[0].path.size >= size ||
+            memchr(files[0].path.data, '\0', files[0].path.size))
+                return false;
+        memcpy(path, files[0].path.data, files[0].path.size);
+        path[files[0].path.size] = '\0';
+        return true;
+}
+
+/* Once more, with memory for a part of it: read whole, or refused for just that. */
+static void load_short_of_memory(const ConfigSource *source, const char *path, long n_allocations,
+                                 size_t choice)
+{
+        ConfigReport report = {0};
+        Config *config = NULL;
+        int r;
+
+        shortage_begin((long)(choice % (size_t)n_allocations));
+        r = config_load_from(source, path, &config, &report);
+        config_report_log(&report);
+        shortage_begin(SHORTAGE_NEVER);
+        ASSERT(r == -ENOMEM && !config && report.out_of_memory);
+        config_report_deinit(&report);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         ConfigMemoryFile files[FILES_MAX];
@@ -97,35 +153,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         (const char *const[]){"XDG_RUNTIME_DIR", "/run/user/1000", "HOME",
                                               "/home/alice", "XDG_DATA_DIRS", "/a::/b/", NULL},
         };
-        ConfigSource source = config_memory_source(&memory);
-        Text rest = {(const char *)data, size};
+        const ConfigSource source = config_memory_source(&memory);
         ConfigReport report = {0};
         Config *config = NULL;
         char path[256];
+        long n_allocations;
         int r;
 
-        if (rest.size > 0 && rest.data[0] == '<') {
-                files[memory.n++] = (ConfigMemoryFile){.path = TEXT("conf"), .text = rest};
-                rest.size = 0;
-        }
-        while (rest.size > 0 && memory.n < FILES_MAX) {
-                Text file = cut(&rest, TEXT("\n====\n"));
-
-                files[memory.n].path = cut(&file, TEXT("\n"));
-                files[memory.n++].text = file;
-        }
-        if (memory.n == 0 || files[0].path.size >= sizeof(path) ||
-            memchr(files[0].path.data, '\0', files[0].path.size))
+        if (!read_input(&memory, files, (Text){(const char *)data, size}, path, sizeof(path)))
                 return 0;
-        memcpy(path, files[0].path.data, files[0].path.size);
-        path[files[0].path.size] = '\0';
+        shortage_begin(SHORTAGE_NEVER);
         r = config_load_from(&source, path, &config, &report);
+        n_allocations = shortage_count();
         check_report(&report, r);
+        config_report_log(&report);
         if (r == 0)
                 check_config(config);
         else
                 ASSERT(!config);
         config_report_deinit(&report);
         config_free(config);
+        if (n_allocations > 0)
+                load_short_of_memory(&source, path, n_allocations, size * 7919 + data[size / 2]);
         return 0;
 }

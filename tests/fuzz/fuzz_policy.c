@@ -9,14 +9,17 @@
  *      message TYPE KEY=VALUE ...
  *
  * What must hold: the compiled policy and its literal description (tests/support/policyliteral.h)
- * say the same, by the same number of rules, to every question that the case has.
+ * say the same, by the same number of rules, to every question that the case has. With too little
+ * memory there is no policy at all.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/base/assert.h"
 #include "broker/base/hash.h"
 #include "tests/support/policycase.h"
+#include "tests/support/shortage.h"
 
 enum { TEXT_MAX = 4096, RULES_MAX = 40, NUMBER_MAX = 1000 };
 
@@ -191,6 +194,38 @@ static void read_line(PolicyCase *self, char *line)
                 read_message(self, line);
 }
 
+/* In two lists that become one, as those of an included file do. */
+static void join_two_lists(PolicyRules *rules)
+{
+        PolicyRules lists[2] = {0};
+        const size_t n = rules->n;
+
+        for (size_t i = 0; i < n; i++)
+                ASSERT(policyrules_add(&lists[i >= n / 2], &rules->items[i]) == 0);
+        policyrules_deinit(rules);
+        ASSERT(policyrules_append(&lists[0], &lists[1]) == 0 && lists[0].n == n);
+        *rules = lists[0];
+}
+
+/* Compiled with memory for a part of it: not at all. The open policy asks nothing. */
+static void check_short_of_memory(const PolicyCase *self, size_t choice)
+{
+        Policy *policy = NULL;
+        long n_allocations;
+
+        shortage_begin(SHORTAGE_NEVER);
+        ASSERT(policy_compile(&self->rules, 1, &policy) == 0);
+        n_allocations = shortage_count();
+        policy = policy_free(policy);
+        if (n_allocations > 0) {
+                shortage_begin((long)(choice % (size_t)n_allocations));
+                ASSERT(policy_compile(&self->rules, 1, &policy) == -ENOMEM && !policy);
+                shortage_begin(SHORTAGE_NEVER);
+        }
+        ASSERT(policy_compile_open(1, &policy) == 0 && policy->allows_all_messages);
+        policy_free(policy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static bool hashed;
@@ -199,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         ASSERT(hashed || hash_init() == 0);
         hashed = true;
-        if (size > TEXT_MAX)
+        if (size == 0 || size > TEXT_MAX)
                 return 0;
         memcpy(text, data, size);
         text[size] = '\0';
@@ -210,10 +245,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 read_line(&self, line);
                 line = end ? end + 1 : line;
         } while (end);
+        join_two_lists(&self.rules);
         (void)policycase_compare(&self, reason, sizeof(reason));
         if (reason[0])
                 fprintf(stderr, "fuzz_policy: %s\n", reason);
         ASSERT(reason[0] == '\0');
+        check_short_of_memory(&self, size * 7919 + data[size / 2]);
         policyrules_deinit(&self.rules);
         return 0;
 }

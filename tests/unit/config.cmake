@@ -17,9 +17,8 @@ ringbus_unit_test(config_data
   DEPENDS ringbus_daemon)
 ringbus_unit_test(config_memory
   SOURCES test_config_memory.c ../support/config_memory.c DEPENDS ringbus_daemon)
-target_link_options(test_config_memory PRIVATE
-  -Wl,--wrap=alloc_bytes -Wl,--wrap=alloc_zeroed -Wl,--wrap=alloc_resize -Wl,--wrap=alloc_string
-  -Wl,--wrap=alloc_format -Wl,--wrap=XML_ParserCreate)
+ringbus_short_of_memory(test_config_memory)
+target_link_options(test_config_memory PRIVATE -Wl,--wrap=XML_ParserCreate)
 ringbus_unit_test(config_files
   SOURCES test_config_files.c config_fixture.c ../support/config_memory.c
   DEPENDS ringbus_daemon)

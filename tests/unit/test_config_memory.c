@@ -14,71 +14,17 @@
 
 #include <errno.h>
 #include <expat.h>
-#include <stdbool.h>
-#include <stdio.h>
 
-#include "broker/base/alloc.h"
 #include "broker/base/assert.h"
 #include "broker/config.h"
 #include "tests/support/config_memory.h"
-
-static long countdown = -1; /* how many allocations succeed from now on; -1: all */
-
-static bool fails(void)
-{
-        if (countdown < 0)
-                return false;
-        if (countdown == 0)
-                return true; /* and so do all that follow */
-        countdown--;
-        return false;
-}
-
-void *__real_alloc_bytes(size_t size);
-void *__wrap_alloc_bytes(size_t size);
-void *__wrap_alloc_bytes(size_t size)
-{
-        return fails() ? NULL : __real_alloc_bytes(size);
-}
-
-void *__real_alloc_zeroed(size_t n, size_t size);
-void *__wrap_alloc_zeroed(size_t n, size_t size);
-void *__wrap_alloc_zeroed(size_t n, size_t size)
-{
-        return fails() ? NULL : __real_alloc_zeroed(n, size);
-}
-
-void *__real_alloc_resize(void *pointer, size_t size);
-void *__wrap_alloc_resize(void *pointer, size_t size);
-void *__wrap_alloc_resize(void *pointer, size_t size)
-{
-        return fails() ? NULL : __real_alloc_resize(pointer, size);
-}
-
-char *__real_alloc_string(const char *data, size_t size);
-char *__wrap_alloc_string(const char *data, size_t size);
-char *__wrap_alloc_string(const char *data, size_t size)
-{
-        return fails() ? NULL : __real_alloc_string(data, size);
-}
-
-char *__wrap_alloc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-char *__wrap_alloc_format(const char *format, ...)
-{
-        char text[1024];
-        va_list args;
-
-        va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
-        va_end(args);
-        return fails() ? NULL : __real_alloc_string(text, strlen(text));
-}
+#include "tests/support/shortage.h"
 
 XML_Parser __real_XML_ParserCreate(const XML_Char *encoding);
 XML_Parser __wrap_XML_ParserCreate(const XML_Char *encoding);
 XML_Parser __wrap_XML_ParserCreate(const XML_Char *encoding)
 {
-        return fails() ? NULL : __real_XML_ParserCreate(encoding);
+        return shortage_strikes() ? NULL : __real_XML_ParserCreate(encoding);
 }
 
 /* Every element, a file, a folder with a bad file, warnings. */
@@ -129,9 +75,9 @@ static void fail_everywhere(const ConfigMemoryFile *files, size_t n, int expecte
                 ConfigReport report = {0};
                 Config *config = NULL;
 
-                countdown = n_allocations;
+                shortage_begin(n_allocations);
                 r = load(files, n, &config, &report);
-                countdown = -1;
+                shortage_begin(SHORTAGE_NEVER);
                 assert_true((r == 0) == (config != NULL));
                 assert_int_equal(report.out_of_memory, r == -ENOMEM);
                 config_free(config);
