@@ -3,8 +3,10 @@
 # run-installed.sh [--data] PROGRAM SUBTEST: runs one subtest of the reference's test suite, as
 # Debian's package dbus-tests installs it, against $RINGBUS_DAEMON: as a session bus with the
 # configuration of the system (/usr/share/dbus-1/session.conf), or with --data with the one that the
-# suite has for that subtest. `PROGRAM -l` prints the subtests. Passes only if
-# the subtest passed (a skipped one did not) and each daemon it started ended with status 0.
+# suite has for that subtest; with --users as root, with clients and a bus of other users, which have
+# to reach the daemon. `PROGRAM -l` prints the subtests. Passes only if
+# the subtest passed (a skipped one did not) and each daemon it started ended with status 0. Exits
+# with 77 if it is not root who is to become other users.
 # RINGBUS_TEST_SUITE is the folder of the programs, if they are not where Debian has them.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 suite=${RINGBUS_TEST_SUITE:-/usr/lib/dbus-1.0/installed-tests/dbus}
@@ -12,13 +14,22 @@ limit_s=100
 end_s=60
 
 data=
-if [ "${1:-}" = --data ]; then
-        data=$suite/data
+has_users=
+while [[ ${1:-} == --* ]]; do
+        case $1 in
+        --data) data=$suite/data ;;
+        --users) has_users=1 ;;
+        *) break ;;
+        esac
         shift
-fi
+done
 if [ $# -ne 2 ]; then
-        echo "usage: $0 [--data] PROGRAM SUBTEST" >&2
+        echo "usage: $0 [--data] [--users] PROGRAM SUBTEST" >&2
         exit 2
+fi
+if [ -n "$has_users" ] && [ "$(id -u)" -ne 0 ]; then
+        echo "skipped: only root can become another user"
+        exit 77
 fi
 program=$suite/$1
 subtest=$2
@@ -60,6 +71,14 @@ mkdir -m 0700 "$scratch/runtime"
 export XDG_RUNTIME_DIR=$scratch/runtime
 export RINGBUS_STATUS_FILE=$scratch/status
 export DBUS_TEST_DAEMON=$here/daemon.sh
+if [ -n "$has_users" ]; then
+        chmod 0711 "$scratch"
+        : >"$scratch/status"
+        chmod 0666 "$scratch/status"
+        cp "$here/daemon.sh" "$RINGBUS_DAEMON" "$scratch/"
+        export DBUS_TEST_DAEMON=$scratch/daemon.sh
+        export RINGBUS_DAEMON=$scratch/${RINGBUS_DAEMON##*/}
+fi
 if [ -n "$data" ]; then
         export DBUS_TEST_DATA=$data DBUS_TEST_EXEC=$suite
 fi
