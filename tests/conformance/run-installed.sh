@@ -3,7 +3,7 @@
 # run-installed.sh [--data] PROGRAM SUBTEST: runs one subtest of the reference's test suite, as
 # Debian's package dbus-tests installs it, against $RINGBUS_DAEMON: as a session bus with the
 # configuration of the system (/usr/share/dbus-1/session.conf), or with --data with the one that the
-# suite has for that subtest; with --users as root, with clients and a bus of other users, which have
+# suite has for that subtest; with --users as root, with clients and a bus of other users. They have
 # to reach the daemon. `PROGRAM -l` prints the subtests. Passes only if
 # the subtest passed (a skipped one did not) and each daemon it started ended with status 0. Exits
 # with 77 if it is not root who is to become other users.
