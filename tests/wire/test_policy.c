@@ -94,6 +94,24 @@ static void test_policy_requested_reply_passes_once(void **state)
         expect_nothing(caller);
 }
 
+/* Whatever its type: where a policy asks, the first message with that REPLY_SERIAL is the reply. */
+static void test_policy_reply_serial_of_a_signal_is_the_reply(void **state)
+{
+        Scene *scene = *state;
+        RawClient *caller = scene_join(scene), *callee = scene_join(scene);
+        const RawHeader call = call_of(callee->unique_name, "t.I");
+        RawHeader signal = scene_signal(caller->unique_name, "S", NULL);
+        RawHeader reply = {.type = RAWMESSAGE_RETURN, .destination = caller->unique_name};
+
+        reply.reply_serial = signal.reply_serial = scene_send(caller, &call);
+        (void)expect_call(callee, caller->unique_name, "M");
+        (void)scene_send(callee, &signal);
+        (void)expect_signal(caller, callee->unique_name, "S");
+        denial_expect(callee, scene_send(callee, &reply), .type = "method_return", .sender = callee,
+                      .destination = caller->unique_name);
+        expect_nothing(caller);
+}
+
 /* Neither a call that was refused nor one that expects no reply is owed one. */
 static void test_policy_unrequested_reply_denied(void **state)
 {
@@ -227,6 +245,7 @@ int main(void)
                 TEST(test_policy_denied_again_and_again),
                 TEST(test_policy_denied_interface_denies_none),
                 TEST(test_policy_denied_receiver_is_told_to_the_sender),
+                TEST(test_policy_reply_serial_of_a_signal_is_the_reply),
                 TEST(test_policy_requested_reply_passes_once),
                 TEST(test_policy_unrequested_reply_denied),
                 TEST(test_policy_requested_reply_while_names_change),

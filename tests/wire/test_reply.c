@@ -272,6 +272,23 @@ static void test_reply_peer_methods_of_clients_are_left_to_them(void **state)
         assert_string_equal(expect_return(caller, serial)->sender, callee->unique_name);
 }
 
+static void test_reply_serial_of_a_signal_is_no_reply(void **state)
+{
+        Scene *scene = *state;
+        RawClient *caller = scene_join(scene), *callee = scene_join(scene);
+        const RawHeader call = scene_method(callee->unique_name, "M", NULL);
+        RawHeader signal = scene_signal(caller->unique_name, "S", NULL);
+
+        signal.reply_serial = scene_send(caller, &call);
+        (void)expect_call(callee, caller->unique_name, "M");
+        (void)scene_send(callee, &signal);
+        (void)expect_signal(caller, callee->unique_name, "S");
+        scene_leave(scene, callee);
+        if (scene->bus.is_ringbus) /* the reference takes the signal for the reply */
+                (void)expect_error(caller, signal.reply_serial, "NoReply", NULL);
+        expect_nothing(caller);
+}
+
 static void test_reply_call_to_oneself_works(void **state)
 {
         RawClient *client = scene_join(*state);
@@ -326,6 +343,7 @@ int main(void)
                 TEST(test_reply_by_a_third_party_does_not_answer_the_call),
                 TEST(test_reply_expectation_survives_release_of_the_name),
                 TEST(test_reply_peer_methods_of_clients_are_left_to_them),
+                TEST(test_reply_serial_of_a_signal_is_no_reply),
                 TEST(test_reply_call_to_oneself_works),
                 TEST(test_reply_pipelined_calls_are_answered_in_order),
         };
