@@ -18,6 +18,7 @@ static void peer_destroy(Endpoint *endpoint, Pool *mine)
         ASSERT(!peer->output.first && !peer->input.held_first);
         account_unref(mine, endpoint->account);
         names_return_slot(&peer->router->names, endpoint->slot);
+        peer_output_fds_deinit(peer, peer->router);
         credentials_deinit(&peer->credentials);
         close(peer->fd);
         alloc_free(peer);

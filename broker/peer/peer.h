@@ -79,8 +79,9 @@ struct Peer {
                 struct iovec *waiting; /* iovecs of a send that waits for room */
                 uint8_t *control;      /* SCM_RIGHTS of the send */
                 size_t control_size;
-                bool fds_unread; /* a message with fds may lie unread in the socket */
-                Timer retry;     /* fds could not go out yet */
+                bool fds_unread;      /* a message with fds may lie unread in the socket */
+                unsigned n_fds_ahead; /* fds sent behind it; a part of Router.n_fds_ahead */
+                Timer retry;          /* fds could not go out yet */
                 uint64_t retry_ns;
                 Timer stall;               /* it does not read */
                 uint64_t stalled_since_ns; /* 0: nothing waits for room */
@@ -143,6 +144,13 @@ void peer_handle_sent(Shard *shard, Peer *peer);
 Delivery *peer_take_mail(Peer *peer); /* appends it to the remainder; the first of it, or NULL */
 void peer_begin_stall(Shard *shard, Peer *peer); /* output waits; no effect if it did already */
 void peer_end_stall(Shard *shard, Peer *peer);   /* something was taken, or the duty ends */
+
+/* The same: the fds of the first message. Whether they have to wait until others have been read;
+ * attaching them (false: out of memory); the kernel did not take them. */
+bool peer_output_fds_must_wait(Shard *shard, Peer *peer);
+bool peer_output_attach_fds(Shard *shard, Peer *peer, struct msghdr *header);
+void peer_output_fds_refused(Shard *shard, Peer *peer);
+void peer_output_fds_deinit(Peer *peer, Router *router); /* the peer's end */
 
 /* Between the files of the input side. */
 void peer_refuse(Peer *peer);        /* a violation of the wire format ends this one connection */

@@ -4,14 +4,10 @@
  * comes back at once. What remains then is copied out of receive buffers, so that a slow reader
  * pins none, and sent with a request that waits for room. Exactly one send is in flight per socket.
  *
- * A message with fds goes out alone, and only when the one before it has been read: fds in flight
- * count against the broker's own user, and one client that does not read could otherwise stop all
- * fd passing on the bus.
+ * A message with fds goes out alone, and perhaps not yet (peer_output_fds.c).
  */
 #include <errno.h>
-#include <linux/sockios.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "broker/base/clock.h"
 #include "broker/base/stage.h"
@@ -23,7 +19,6 @@ enum {
         WAITING_BYTES = 1024 * 1024,
         RETRY_NS_MIN = 50 * 1000,         /* fds: 50 us, doubling, */
         RETRY_NS_MAX = 100 * 1000 * 1000, /* to 100 ms */
-        UNREAD_MAX = 128,                 /* SIOCOUTQ counts a drained socket's own skb */
 };
 
 Delivery *peer_take_mail(Peer *peer)
@@ -165,32 +160,6 @@ static unsigned peer_fill(Peer *peer, struct iovec *iovecs, unsigned n_max)
         return n;
 }
 
-/* Attaches the first message's fds; false: out of memory. */
-static bool peer_attach_fds(Shard *shard, struct PeerOutput *output, struct msghdr *header)
-{
-        const Message *message = output->first->message;
-        struct cmsghdr *control;
-
-        if (message->n_fds == 0 || output->offset > 0)
-                return true;
-        TRACE_WINDOW(TRACE_EXEMPT);
-        output->control_size = CMSG_SPACE(message->n_fds * sizeof(int));
-        output->control = pool_alloc(&shard->thread.pool, output->control_size);
-        if (!output->control)
-                return false;
-        memset(output->control, 0, output->control_size);
-        header->msg_control = output->control;
-        header->msg_controllen = output->control_size;
-        control = CMSG_FIRSTHDR(header);
-        ASSERT(control); /* control_size is CMSG_SPACE */
-        control->cmsg_level = SOL_SOCKET;
-        control->cmsg_type = SCM_RIGHTS;
-        control->cmsg_len = CMSG_LEN(message->n_fds * sizeof(int));
-        memcpy(CMSG_DATA(control), message->fds, message->n_fds * sizeof(int));
-        output->fds_unread = true;
-        return true;
-}
-
 static void peer_retry(Timer *timer, void *context)
 {
         Peer *peer = CONTAINER_OF(timer, Peer, output.retry);
@@ -216,21 +185,6 @@ static void peer_park(Shard *shard, Peer *peer)
                 shard->n_parked++;
 }
 
-/* Whether the first message's fds have to wait until earlier ones have been read. */
-static bool peer_fds_must_wait(Peer *peer)
-{
-        struct PeerOutput *output = &peer->output;
-        int unread;
-
-        if (output->first->message->n_fds == 0 || output->offset > 0 || !output->fds_unread)
-                return false;
-        if (ioctl(peer->fd, SIOCOUTQ, &unread) < 0 || unread <= UNREAD_MAX) {
-                output->fds_unread = false;
-                return false;
-        }
-        return true;
-}
-
 static void peer_send(Shard *shard, Peer *peer, IoSendMode mode, struct iovec *iovecs, unsigned n)
 {
         struct PeerOutput *output = &peer->output;
@@ -239,7 +193,7 @@ static void peer_send(Shard *shard, Peer *peer, IoSendMode mode, struct iovec *i
         output->send.fd = peer->fd;
         output->send.mode = mode;
         output->send.message = (struct msghdr){.msg_iov = iovecs, .msg_iovlen = n};
-        if (!peer_attach_fds(shard, output, &output->send.message)) {
+        if (!peer_output_attach_fds(shard, peer, &output->send.message)) {
                 peer_free_waiting(shard, output);
                 peer_fail_output(shard, peer);
                 return;
@@ -273,7 +227,7 @@ void peer_flush(Shard *shard, Peer *peer)
                 }
         }
         STAGE_STOP(OUTPUT_TAKEN, peer->endpoint.id);
-        if (peer_fds_must_wait(peer)) {
+        if (peer_output_fds_must_wait(shard, peer)) {
                 peer_begin_stall(shard, peer);
                 peer_park(shard, peer);
                 return;
@@ -370,6 +324,7 @@ void peer_handle_sent(Shard *shard, Peer *peer)
                 return;
         }
         if (result == -ETOOMANYREFS) { /* not its fault: it has read what came before */
+                peer_output_fds_refused(shard, peer);
                 peer_end_stall(shard, peer);
                 peer_park(shard, peer);
                 return;

@@ -63,6 +63,7 @@ struct Router {
         Cell root;           /* RouterRoot */
         Counter serial;      /* of the bus's own messages */
         Counter n_capturing; /* monitors and eavesdropping rules: if any, all take the turn */
+        Counter n_fds_ahead; /* of all receivers: PeerOutput.n_fds_ahead */
         Pool pool;           /* under the turn, or before threads */
         Qsbr *qsbr;          /* borrowed */
         RouterHooks hooks;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* File descriptors: alone on the way out, with their message on the way in. */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "tests/unit/peer_tests.h"
 
-/* A message with fds goes out by itself, and the next one only when it has been read. */
+/* A message with fds goes out by itself. */
 static void test_peer_fds_travel_alone(void **state)
 {
         enum { MANY = 20 };
@@ -36,33 +37,73 @@ static void test_peer_fds_travel_alone(void **state)
         remote_free(receiver);
 }
 
-/* At most one message with fds lies unread in a socket. */
+static void send_fds(Remote *sender, uint32_t serial, const char *destination, unsigned n_fds)
+{
+        Marshal bytes;
+
+        marshal_init(&bytes, false);
+        seen_add_signal(&bytes, serial, destination, 3, n_fds);
+        assert_int_equal(remote_write(sender, bytes.data, bytes.size, n_fds), bytes.size);
+        marshal_deinit(&bytes);
+}
+
+/* One message with fds, and 32 fds behind it, lie unread in a socket; the rest waits. */
 static void test_peer_fds_wait_for_a_reader(void **state)
 {
+        enum { MANY = 40, EACH = 2, UNREAD = 1 + 32 / EACH };
         PeerFixture *fixture = *state;
         Remote *sender = remote_new(fixture, 0, true), *receiver = remote_new(fixture, 0, true);
-        unsigned n;
 
         remote_hello(sender);
         remote_hello(receiver);
-        for (uint32_t i = 0; i < 10; i++) {
-                Marshal bytes;
-
-                marshal_init(&bytes, false);
-                seen_add_signal(&bytes, i + 10, ":1.1", 3, 2);
-                assert_int_equal(remote_write(sender, bytes.data, bytes.size, 2), bytes.size);
-                marshal_deinit(&bytes);
+        for (uint32_t i = 0; i < MANY; i++) {
+                send_fds(sender, i + 10, ":1.1", EACH);
+                peer_fixture_turn(fixture);
         }
         peer_fixture_settle(fixture, 50);
-        n = fixture->shards[0].n_parked;
-        assert_int_equal(n, 1);
-        assert_in_range(counter_read(&receiver->peer->endpoint.queued_fds), 18, 20);
-        for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(fixture->shards[0].n_parked, 1);
+        assert_int_equal(counter_read(&receiver->peer->endpoint.queued_fds),
+                         (MANY - UNREAD) * EACH);
+        assert_int_equal(counter_read(&fixture->router.n_fds_ahead), 32);
+        for (uint32_t i = 0; i < MANY; i++)
                 assert_int_equal(remote_await(receiver)->serial, i + 10);
-        assert_int_equal(receiver->n_fds, 20);
+        assert_int_equal(receiver->n_fds, MANY * EACH);
         PEER_FIXTURE_UNTIL(fixture, fixture->shards[0].n_parked == 0);
+        /* It has read all: that shows with the next one. */
+        send_fds(sender, 1000, ":1.1", 1);
+        assert_int_equal(remote_await(receiver)->serial, 1000);
+        assert_int_equal(counter_read(&fixture->router.n_fds_ahead), 0);
         remote_free(sender);
         remote_free(receiver);
+}
+
+/* Of all receivers together no more than 256 fds lie unread behind others. */
+static void test_peer_fds_unread_are_few_in_all(void **state)
+{
+        enum { RECEIVERS = 12, EACH = 16, MESSAGES = 4 };
+        PeerFixture *fixture = *state;
+        Remote *sender = remote_new(fixture, 0, true), *receivers[RECEIVERS];
+        char name[16];
+
+        remote_hello(sender);
+        for (unsigned i = 0; i < RECEIVERS; i++) {
+                receivers[i] = remote_new(fixture, i % 2, true);
+                remote_hello(receivers[i]);
+        }
+        for (unsigned i = 0; i < RECEIVERS * MESSAGES; i++) {
+                snprintf(name, sizeof(name), ":1.%u", 1 + i % RECEIVERS);
+                send_fds(sender, i + 10, name, EACH);
+                peer_fixture_turn(fixture);
+        }
+        peer_fixture_settle(fixture, 50);
+        assert_int_equal(counter_read(&fixture->router.n_fds_ahead), 256);
+        for (unsigned i = 0; i < RECEIVERS * MESSAGES; i++)
+                assert_int_equal(remote_await(receivers[i % RECEIVERS])->serial, i + 10);
+        for (unsigned i = 0; i < RECEIVERS; i++)
+                remote_free(receivers[i]);
+        peer_fixture_reclaim(fixture);
+        assert_int_equal(counter_read(&fixture->router.n_fds_ahead), 0);
+        remote_free(sender);
 }
 
 /* fds that no message claims, or that did not come. */
@@ -135,6 +176,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 PEER_TEST(test_peer_fds_travel_alone),
                 PEER_TEST(test_peer_fds_wait_for_a_reader),
+                PEER_TEST(test_peer_fds_unread_are_few_in_all),
                 PEER_TEST(test_peer_fds_must_have_come),
                 PEER_TEST(test_peer_fds_without_message_time_out),
                 PEER_TEST(test_peer_fds_before_hello_time_out),

@@ -171,7 +171,7 @@ static void test_greedy_non_reader_is_closed_a_modest_one_is_not(void **state)
 /* Fds that it does not read wait elsewhere than in a send: the rule is the same. */
 static void test_non_reader_of_fds_is_closed(void **state)
 {
-        enum { EACH = 4, N_MESSAGES = 12 };
+        enum { EACH = 4, N_MESSAGES = 24 };
         Scene *scene = *state;
         RawClient *sender = scene_join(scene), *silent = scene_join(scene),
                   *watcher = scene_join(scene);
@@ -192,7 +192,7 @@ static void test_non_reader_of_fds_is_closed(void **state)
         marshal_u32(&body, 0);
         for (int i = 0; i < EACH; i++)
                 assert_true((fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
-        /* Twice: the first message goes into the socket, which leaves room for one more. */
+        /* Twice: the first messages go into the socket, which leaves room for as many more. */
         for (int round = 0; round < 2; round++) {
                 for (int i = 0; i < N_MESSAGES; i++)
                         assert_int_equal(rawclient_send_body(sender, &signal, &body, fds, EACH), 0);
