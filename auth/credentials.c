@@ -121,15 +121,12 @@ static int read_label(int fd, Credentials *credentials)
         return 0;
 }
 
-/* The kernel makes it close-on-exec. A peer that is gone, or no fd left: there is none. */
-static int read_pidfd(int fd)
+int credentials_open_pidfd(int fd)
 {
         int pidfd = -1;
         socklen_t size = sizeof(pidfd);
 
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
-                return -1;
-        return pidfd;
+        return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0 ? -1 : pidfd;
 }
 
 int credentials_read(int fd, Credentials *ret_credentials)
@@ -144,8 +141,7 @@ int credentials_read(int fd, Credentials *ret_credentials)
 
 int credentials_read_more(int fd, const struct ucred *peer, Credentials *ret_credentials)
 {
-        Credentials credentials = {
-                .uid = peer->uid, .gid = peer->gid, .pid = peer->pid, .pidfd = -1};
+        Credentials credentials = {.uid = peer->uid, .gid = peer->gid, .pid = peer->pid};
         int r;
 
         r = read_groups(fd, &credentials);
@@ -155,7 +151,6 @@ int credentials_read_more(int fd, const struct ucred *peer, Credentials *ret_cre
                 credentials_deinit(&credentials);
                 return r;
         }
-        credentials.pidfd = read_pidfd(fd);
         *ret_credentials = credentials;
         return 0;
 }
@@ -191,7 +186,7 @@ void credentials_set_user(Credentials *credentials, uid_t uid)
 
 Credentials credentials_none(void)
 {
-        return (Credentials){.uid = CREDENTIALS_NO_UID, .gid = (gid_t)-1, .pidfd = -1};
+        return (Credentials){.uid = CREDENTIALS_NO_UID, .gid = (gid_t)-1};
 }
 
 uid_t credentials_overflow_uid(void)
@@ -208,5 +203,4 @@ void credentials_deinit(Credentials *credentials)
         credentials->n_groups = 0;
         credentials->security_label = alloc_free(credentials->security_label);
         credentials->security_label_size = 0;
-        credentials->pidfd = cleanup_close(credentials->pidfd);
 }

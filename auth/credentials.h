@@ -26,11 +26,10 @@ typedef struct Credentials {
         char *security_label; /* SO_PEERSEC without trailing NULs; NULL: none */
         size_t security_label_size;
         char command[CREDENTIALS_COMMAND_MAX]; /* credentials_read_command()'s; "": not known */
-        int pidfd;                             /* SO_PEERPIDFD, close-on-exec; -1: not to be had */
 } Credentials;
 
 /*
- * Reads SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC and SO_PEERPIDFD of an AF_UNIX socket. 0, or -errno
+ * Reads SO_PEERCRED, SO_PEERGROUPS and SO_PEERSEC of an AF_UNIX socket. 0, or -errno
  * when SO_PEERCRED or memory failed; whatever else the kernel refuses is simply left out. Any
  * thread. *ret_credentials is written only on success; the caller deinits it.
  */
@@ -38,6 +37,13 @@ int credentials_read(int fd, Credentials *ret_credentials);
 
 /* The same for whoever has asked for SO_PEERCRED already: it tells the same at any time. */
 int credentials_read_more(int fd, const struct ucred *peer, Credentials *ret_credentials);
+
+/*
+ * SO_PEERPIDFD: a new close-on-exec fd for the process that connected, or -1: another kind of
+ * socket, Linux before 6.5, no fd left, or before 6.16 a process that was reaped. The socket holds
+ * on to the process's id, so it is never another process that has the number now. Any thread.
+ */
+int credentials_open_pidfd(int fd);
 
 /*
  * What the process called itself then: a label for logs, of whatever bytes it likes. From

@@ -109,7 +109,7 @@ static void bus_deliver(void *context, GateConnection *connection)
         self->arrival.release = bus_release_arrival;
         /* What the peer takes over is no longer the connection's. */
         connection->fd = -1;
-        connection->credentials = (Credentials){.pidfd = -1};
+        connection->credentials = (Credentials){0};
         connection->n_fds = 0;
         worker_post_arrival(bus_place(bus, pid), &self->arrival);
 }

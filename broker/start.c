@@ -86,7 +86,7 @@ int start_check_config(const char *path)
         return r == 0 && fflush(stdout) == 0 ? 0 : 1;
 }
 
-/* As many fds as we may have: every connection takes one or two. */
+/* As many fds as we may have: every connection takes one. */
 static void raise_fd_limit(void)
 {
         struct rlimit limit;

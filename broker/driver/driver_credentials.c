@@ -108,17 +108,11 @@ static void driver_write_credentials(Writer *writer, const void *context)
         writer_close_array(writer);
 }
 
-/* A copy of the peer's pidfd for a caller that can take it; -1: none. */
-static int driver_dup_pidfd(const DriverCall *call, const Credentials *credentials)
+/* The pidfd is opened for who asks: one for each connection would double the fds of an idle bus. */
+static void driver_reply_credentials(DriverCall *call, const Credentials *credentials,
+                                     const Peer *peer)
 {
-        if (!call->caller->passes_fds || credentials->pidfd < 0)
-                return -1;
-        return fcntl(credentials->pidfd, F_DUPFD_CLOEXEC, 3);
-}
-
-static void driver_reply_credentials(DriverCall *call, const Credentials *credentials)
-{
-        int pidfd = driver_dup_pidfd(call, credentials);
+        int pidfd = peer && call->caller->passes_fds ? credentials_open_pidfd(peer->fd) : -1;
         int *fds = pidfd >= 0 ? pool_alloc(&call->thread->pool, sizeof(int)) : NULL;
         DriverCredentials what = {.credentials = credentials, .with_pidfd = fds != NULL};
         WriterHeader header = {.type = FRAME_TYPE_METHOD_RETURN,
@@ -144,12 +138,12 @@ static void driver_reply_credentials(DriverCall *call, const Credentials *creden
 
 void driver_get_credentials(DriverCall *call)
 {
-        Credentials own = {.uid = call->driver->uid, .pid = (pid_t)call->driver->pid, .pidfd = -1};
+        Credentials own = {.uid = call->driver->uid, .pid = (pid_t)call->driver->pid};
         bool failed;
         Peer *peer = driver_find_peer(call, driver_read_string(call), "credentials", &failed);
 
         if (!failed)
-                driver_reply_credentials(call, peer ? &peer->credentials : &own);
+                driver_reply_credentials(call, peer ? &peer->credentials : &own, peer);
         driver_forget_peer(call, peer);
 }
 

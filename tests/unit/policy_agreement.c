@@ -77,10 +77,8 @@ static void enter_parties(World *world, PolicyCase *self)
                 Endpoint *endpoint = &world->endpoints[i];
                 PolicyCaseParty *party = &self->parties[i];
 
-                world->credentials[i] = (Credentials){.uid = party->uid,
-                                                      .groups = party->gids,
-                                                      .n_groups = party->n_gids,
-                                                      .pidfd = -1};
+                world->credentials[i] = (Credentials){
+                        .uid = party->uid, .groups = party->gids, .n_groups = party->n_gids};
                 endpoint_init(endpoint);
                 endpoint->uid = party->uid;
                 endpoint->credentials = &world->credentials[i];

@@ -48,7 +48,7 @@ static int read_pidfd_pid(int pidfd)
 static void test_credentials_own_process_read(void **state)
 {
         Credentials credentials;
-        int fds[2];
+        int fds[2], pidfd;
 
         (void)state;
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
@@ -60,13 +60,14 @@ static void test_credentials_own_process_read(void **state)
         assert_true(credentials.n_groups >= 1);
         for (size_t i = 1; i < credentials.n_groups; i++)
                 assert_true(credentials.groups[i - 1] < credentials.groups[i]);
-        if (credentials.pidfd >= 0) { /* Linux 6.5 and later */
-                assert_int_equal(read_pidfd_pid(credentials.pidfd), getpid());
-                assert_true(fcntl(credentials.pidfd, F_GETFD) & FD_CLOEXEC);
+        pidfd = credentials_open_pidfd(fds[0]);
+        if (pidfd >= 0) { /* Linux 6.5 and later */
+                assert_int_equal(read_pidfd_pid(pidfd), getpid());
+                assert_true(fcntl(pidfd, F_GETFD) & FD_CLOEXEC);
+                close(pidfd);
         }
         credentials_deinit(&credentials);
         assert_null(credentials.groups);
-        assert_int_equal(credentials.pidfd, -1);
         credentials_deinit(&credentials);
         close(fds[0]);
         close(fds[1]);
@@ -226,6 +227,7 @@ static void test_credentials_reaped_peer_still_read(void **state)
 {
         Credentials credentials;
         Peer peer;
+        int pidfd;
 
         (void)state;
         require_root();
@@ -233,8 +235,11 @@ static void test_credentials_reaped_peer_still_read(void **state)
         end_peer(&peer);
         assert_int_equal(credentials_read(peer.fd, &credentials), 0);
         assert_int_equal(credentials.uid, CHILD_UID);
-        if (credentials.pidfd >= 0)
-                assert_int_equal(read_pidfd_pid(credentials.pidfd), -1);
+        pidfd = credentials_open_pidfd(peer.fd);
+        if (pidfd >= 0) {
+                assert_int_equal(read_pidfd_pid(pidfd), -1);
+                close(pidfd);
+        }
         credentials_deinit(&credentials);
         close(peer.fd);
 }
@@ -255,13 +260,13 @@ static void test_credentials_no_socket_is_an_error(void **state)
 /* As /proc has it, without its newline; of a process that is gone, nothing. */
 static void test_credentials_command_is_the_kernel_s_name(void **state)
 {
-        Credentials credentials = {.pid = getpid(), .pidfd = -1};
+        Credentials credentials = {.pid = getpid()};
 
         (void)state;
         assert_int_equal(prctl(PR_SET_NAME, "odd \"name\" 1234"), 0);
         credentials_read_command(&credentials);
         assert_string_equal(credentials.command, "odd \"name\" 1234");
-        credentials = (Credentials){.pid = 0, .pidfd = -1};
+        credentials = (Credentials){.pid = 0};
         credentials_read_command(&credentials);
         assert_string_equal(credentials.command, "");
         credentials.pid = INT32_MAX;

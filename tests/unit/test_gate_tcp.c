@@ -235,7 +235,7 @@ static void test_gate_tcp_anonymous_has_no_credentials_and_no_fds(void **state)
         assert_int_equal(connection->credentials.pid, 0);
         assert_null(connection->credentials.groups);
         assert_null(connection->credentials.security_label);
-        assert_int_equal(connection->credentials.pidfd, -1);
+        assert_int_equal(credentials_open_pidfd(connection->fd), -1);
         fixture_complete(tcp->fixture, connection);
         close(fd);
 }
