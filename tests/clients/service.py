@@ -51,6 +51,23 @@ class Object(dbus.service.Object):
     def WhoAmI(self, sender=None):
         return sender
 
+    @dbus.service.method(INTERFACE, in_signature="s", out_signature="s", sender_keyword="sender")
+    def Introduce(self, token, sender=None):
+        """What the bus says of the caller, and whether it owns t.ringbus.TOKEN."""
+        bus = self.connection
+        try:
+            uid = int(bus.get_unix_user(sender))
+        except dbus.DBusException as error:
+            uid = error.get_dbus_name()
+        told = bus.call_blocking(dbus.BUS_DAEMON_NAME, dbus.BUS_DAEMON_PATH,
+                                 dbus.BUS_DAEMON_IFACE, "GetConnectionCredentials", "s", (sender,))
+        owner = bus.name_has_owner("t.ringbus." + token) and bus.get_name_owner(
+            "t.ringbus." + token)
+        self.Noted(token, 0)
+        return "%s: user %s, UnixUserID %s, ProcessID %s, %s" % (
+            token, uid, told.get("UnixUserID", "none"), told.get("ProcessID", "none"),
+            "owner" if owner == sender else "not the owner")
+
     @dbus.service.signal(INTERFACE, signature="su")
     def Noted(self, text, number):
         pass

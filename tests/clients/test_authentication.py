@@ -63,7 +63,8 @@ class Bus:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True,
                                             env=self.environment)
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
-        assert ready and self.process.stdout.readline(), self.log()
+        self.printed = self.process.stdout.readline() if ready else ""
+        assert self.printed, self.log()
 
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
