@@ -18,6 +18,18 @@ struct Clerk {
         bool stopping;
 };
 
+/* Under the lock: the first job, or NULL. */
+static ClerkJob *unlink_job(Clerk *clerk)
+{
+        ClerkJob *job = clerk->first;
+
+        if (job)
+                clerk->first = job->next;
+        if (!clerk->first)
+                clerk->last = NULL;
+        return job;
+}
+
 /* The next job, or NULL: the clerk is to end. */
 static ClerkJob *take_job(Clerk *clerk)
 {
@@ -26,12 +38,9 @@ static ClerkJob *take_job(Clerk *clerk)
         pthread_mutex_lock(&clerk->lock);
         while (!clerk->first && !clerk->stopping)
                 pthread_cond_wait(&clerk->changed, &clerk->lock);
-        job = clerk->stopping ? NULL : clerk->first;
-        if (job) {
-                clerk->first = job->next;
-                if (!clerk->first)
-                        clerk->last = NULL;
-        }
+        job = unlink_job(clerk);
+        while (job && clerk->stopping && !job->at_end)
+                job = unlink_job(clerk);
         pthread_mutex_unlock(&clerk->lock);
         return job;
 }

@@ -24,9 +24,10 @@ int clerk_new(Clerk **ret_clerk);
 void clerk_post(Clerk *clerk, ClerkJob *job);
 
 /*
- * Lets the job at hand end and drops the others, unrun. A name service may not answer for minutes:
- * after `patience_ms` the thread is left to itself and false returned; the job's memory, and what
- * it uses, is to be kept then, for the process ends anyway. NULL is allowed.
+ * Lets the job at hand end, runs those with `at_end` and drops the others, unrun. A name service
+ * may not answer for minutes: after `patience_ms` the thread is left to itself and false returned;
+ * the job's memory, and what it uses, is to be kept then, for the process ends anyway. NULL is
+ * allowed.
  */
 bool clerk_stop(Clerk *clerk, unsigned patience_ms);
 

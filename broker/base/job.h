@@ -7,12 +7,15 @@
  * it keeps it until run() has been called.
  */
 
+#include <stdbool.h>
+
 typedef struct Job Job;
 struct Job {
         Job *next;
         /* On the other thread, once. How the result gets back is the job's business; the last thing
          * that it does, for from then on the job may be gone. */
         void (*run)(Job *job);
+        bool at_end; /* also if the other thread is to end: it takes no time, and would be missed */
 };
 
 #endif

@@ -80,7 +80,7 @@ void refusals_init(Refusals *refusals, const GateOptions *options)
 {
         *refusals = (Refusals){.options = options};
         for (unsigned i = 0; i < GATE_N_REFUSALS; i++)
-                refusals->lines[i].job.run = write_line;
+                refusals->lines[i].job = (Job){.run = write_line, .at_end = true};
 }
 
 void refusals_note(Refusals *refusals, GateRefusal kind, const RefusalPeer *peer, uint64_t now_ns,

@@ -34,6 +34,8 @@ ringbus_unit_test(bus_workers
           ${RINGBUS_BUS_SOURCES}
   DEPENDS ringbus_daemon ringbus_gate ringbus_worker ringbus_test_support)
 target_link_options(test_bus_workers PRIVATE -Wl,--wrap=io_new)
+ringbus_unit_test(clerk SOURCES test_clerk.c "${CMAKE_SOURCE_DIR}/broker/clerk.c"
+  DEPENDS ringbus_daemon)
 if(LIBSELINUX_FOUND)
   ringbus_unit_test(lsm SOURCES test_lsm.c DEPENDS ringbus_daemon)
   target_link_options(test_lsm PRIVATE
