@@ -161,7 +161,7 @@ class AccessTest(AccountsTest):
         self.assert_refused(BOB, address)
         # alice herself, where she has another home, as on another machine
         status, output = self.run_as(
-            None, "unshare", "--mount", "sh", "-c",
+            None, "unshare", "--mount", "--propagation=unchanged", "sh", "-c",
             'mount -t tmpfs -o mode=0700,uid=%d tmpfs "$0" && exec setpriv --reuid=%d --regid=%d '
             '--clear-groups "$@"' % (ALICE, ALICE, ALICE), self.folder + "/alice",
             "dbus-send", "--bus=" + address, *BUS_CALL, "org.freedesktop.DBus.GetId")

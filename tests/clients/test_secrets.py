@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""secret-tool (libsecret) keeps a secret with gnome-keyring-daemon, over the bus that both find by
-XDG_RUNTIME_DIR alone, as in a session. The keyring is in a home of the test's own (accounts.py)."""
+"""secret-tool (libsecret) stores, finds and removes a secret over the bus that it finds by
+XDG_RUNTIME_DIR alone, as in a session: with interop/secret_service.py and, where it is installed,
+with gnome-keyring-daemon, whose keyring is in a home of the test's own (accounts.py)."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -10,15 +12,18 @@ import tempfile
 from accounts import ALICE, BOB, AccountsTest, main
 from test_daemon import PATIENCE_S
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 NAME = "org.freedesktop.secrets"
 SECRET = "open sesame, 12 €"
 ATTRIBUTES = ("site", "t.ringbus", "user", "alice")
+# Unlocked, for it would ask for the password on a display.
+GNOME = ("gnome-keyring-daemon", "--foreground", "--components=secrets", "--unlock")
 
 
 class SecretsTest(AccountsTest):
     def setUp(self):
         super().setUp()
-        self.environment = {"XDG_RUNTIME_DIR": self.bus_folder}
+        self.environment = {"XDG_RUNTIME_DIR": self.bus_folder, "LANG": "C.UTF-8"}
         self.address = self.start_bus("unix:path=%s/bus" % self.bus_folder)
 
     def tearDown(self):
@@ -30,24 +35,22 @@ class SecretsTest(AccountsTest):
         with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
             file.write(text)
             file.seek(0)
-            return self.spawn(ALICE, *command, stdin=file,
-                              environment={**self.environment, "LANG": "C.UTF-8"})
+            return self.spawn(ALICE, *command, stdin=file, environment=self.environment)
 
     def secret_tool(self, *arguments, uid=ALICE):
-        return self.run_as(uid, "secret-tool", *arguments,
-                           environment={**self.environment, "LANG": "C.UTF-8"})
+        return self.run_as(uid, "secret-tool", *arguments, environment=self.environment)
 
-    def start_keyring(self):
-        """gnome-keyring-daemon with an unlocked keyring: else it would ask on a display."""
-        keyring = self.spawn_with("a password", "gnome-keyring-daemon", "--foreground",
-                                  "--components=secrets", "--unlock")
+    def start_keyring(self, command=None):
+        if not command:
+            program = shutil.copy(HERE + "/interop/secret_service.py", self.folder)
+            command = ("/usr/bin/python3", program)
+        keyring = self.spawn_with("a password", *command)
         status, said = self.run_as(ALICE, "gdbus", "wait", "--session", "--timeout",
                                    str(PATIENCE_S), NAME, environment=self.environment)
         self.assertEqual(status, 0, said)
         return keyring
 
-    def test_a_secret_is_stored_found_and_removed(self):
-        keyring = self.start_keyring()
+    def check(self, keyring):
         _, said = self.dbus_send(ALICE, self.address, "GetConnectionUnixProcessID",
                                  "string:" + NAME)
         self.assertIn("uint32 %d\n" % keyring.pid, said)
@@ -65,6 +68,9 @@ class SecretsTest(AccountsTest):
         self.assertEqual(self.secret_tool("clear", *ATTRIBUTES), (0, ""))
         self.assertEqual(self.secret_tool("lookup", *ATTRIBUTES), (1, ""))
 
+    def test_a_secret_is_stored_found_and_removed(self):
+        self.check(self.start_keyring())
+
     def test_another_account_does_not_come_as_far_as_the_keyring(self):
         self.start_keyring()
         self.environment = {"DBUS_SESSION_BUS_ADDRESS": self.address}  # GLib would not even ask
@@ -75,6 +81,10 @@ class SecretsTest(AccountsTest):
         said, _ = self.bus.communicate(timeout=PATIENCE_S)
         self.assertEqual(self.bus.returncode, 0, said)
         self.assertIn("Refused a connection of uid %d" % BOB, said)
+
+    if shutil.which(GNOME[0]):
+        def test_gnome_keyring_keeps_it(self):
+            self.check(self.start_keyring(GNOME))
 
 
 if __name__ == "__main__":
