@@ -5,6 +5,7 @@ pidfd in GetConnectionCredentials. It starts daemons of its own: $RINGBUS_DAEMON
 
 import ctypes
 import os
+import re
 import resource
 import select
 import signal
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import gi
@@ -67,6 +69,19 @@ class Daemon:
         client.settimeout(PATIENCE_S)
         client.connect(self.address.split("path=")[1].split(",")[0])
         return client
+
+    def send_signal_taken(self, number):
+        """Returns when the daemon has read it from its signalfd."""
+        self.process.send_signal(number)
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
+                pending = re.search(r"ShdPnd:\s*(\w+)", status.read())[1]
+            if not int(pending, 16) >> (number - 1) & 1:
+                return
+            if time.monotonic() > until:
+                raise TimeoutError("a signal is not taken")
+            time.sleep(0.01)
 
     def wait(self):
         self.process.stdout.close()
@@ -200,7 +215,8 @@ class DaemonTest(unittest.TestCase):
         # The gate has to log that it closes this one, and the main thread its counters.
         with daemon.connect_raw() as silent:
             self.assertEqual(silent.recv(1), b"")
-        daemon.process.send_signal(signal.SIGUSR1)
+        for _ in range(2):  # when the second one is taken, the first one has been logged
+            daemon.send_signal_taken(signal.SIGUSR1)
         with daemon.connect_raw() as client:
             client.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode()
                            + b"\r\n")
