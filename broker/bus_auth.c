@@ -50,6 +50,21 @@ void bus_auth_describe(const Listener *listener, GateListener *ret_listener)
         memcpy(ret_listener->nonce, listener->nonce, sizeof(listener->nonce));
 }
 
+/* Over TCP nobody can be believed to be who he says without a secret. */
+static bool lets_in_over_tcp(const GateOptions *options)
+{
+        return allows(options, SASL_MECHANISM_COOKIE_SHA1) ||
+               (options->allow_anonymous && allows(options, SASL_MECHANISM_ANONYMOUS));
+}
+
+static bool has_tcp(const GateOptions *options)
+{
+        for (unsigned i = 0; i < options->n_listeners; i++)
+                if (options->listeners[i].is_tcp)
+                        return true;
+        return false;
+}
+
 void bus_auth_init(Bus *bus, GateOptions *options)
 {
         BusAuth *auth = &bus->auth;
@@ -68,6 +83,9 @@ void bus_auth_init(Bus *bus, GateOptions *options)
         if (options->allow_anonymous && allows(options, SASL_MECHANISM_ANONYMOUS))
                 log_warning("this bus is open: <allow_anonymous/> lets in whoever can connect to "
                             "its addresses, without authentication");
+        if (has_tcp(options) && !lets_in_over_tcp(options))
+                log_warning("nobody can be let in over TCP: <auth> allows no mechanism that works "
+                            "there; add <auth>DBUS_COOKIE_SHA1</auth>, or remove the address");
 }
 
 void bus_auth_deinit(Bus *bus)

@@ -279,6 +279,17 @@ class AuthenticationTest(unittest.TestCase):
         self.assertNotEqual(closed.get_id().returncode, 0)
         self.assertNotIn("this bus is open", closed.log())
 
+    def test_tcp_that_lets_nobody_in_is_said_so(self):
+        tcp = "<listen>tcp:host=127.0.0.1</listen>"
+        for auth, is_warned in (("<auth>EXTERNAL</auth>", True),
+                                ("<auth>EXTERNAL</auth><auth>ANONYMOUS</auth>", True),
+                                ("<auth>ANONYMOUS</auth><allow_anonymous/>", False),
+                                ("<auth>EXTERNAL</auth>" + COOKIES, False), ("", False)):
+            with self.subTest(auth=auth):
+                log = self.start(auth=auth + tcp).log()
+                self.assertEqual("nobody can be let in over TCP: " in log, is_warned)
+        self.assertNotIn("over TCP", self.start(auth="<auth>EXTERNAL</auth>").log())
+
     def test_two_buses_and_the_reference_share_a_keyring(self):
         buses = [self.start(auth=COOKIES), self.start(REFERENCE, auth=COOKIES),
                  self.start(auth=COOKIES)]
