@@ -6,10 +6,23 @@
 #include "broker/router/capture.h"
 #include "broker/router/judge.h"
 
+/* `own_bytes` of its queue do not count. */
+static bool step_exceeds(const Endpoint *endpoint, const RouterLimits *limits, uint64_t own_bytes)
+{
+        return endpoint_queued_bytes(endpoint) > limits->max_outgoing_bytes + own_bytes ||
+               counter_read(&endpoint->queued_fds) > limits->max_outgoing_unix_fds;
+}
+
 bool step_is_full(const Endpoint *endpoint, const RouterLimits *limits)
 {
-        return endpoint_queued_bytes(endpoint) > limits->max_outgoing_bytes ||
-               counter_read(&endpoint->queued_fds) > limits->max_outgoing_unix_fds;
+        return step_exceeds(endpoint, limits, 0);
+}
+
+/* What the step itself has brought does not count, or the signals of a change of owner would cost
+ * whoever asked for it the reply. */
+static bool step_was_full(const Step *step, const Endpoint *to)
+{
+        return step_exceeds(to, &step->thread->root->limits, step->own_bytes);
 }
 
 MailboxPush step_deliver(RouterThread *thread, Endpoint *to, Message *message,
@@ -61,6 +74,7 @@ void step_begin(Step *step, RouterThread *thread) LOCK_UNCHECKED
         step->thread = thread;
         step->first = NULL;
         step->bumped = false;
+        step->own_bytes = 0;
         thread->n_step_duties = 0;
         if (!STAGE_MUTANT(NO_TURN))
                 turn_take(&thread->router->turn);
@@ -107,7 +121,7 @@ static bool step_may_push(Step *step, const Endpoint *to, const Message *message
                               to->unique_name);
                 return false;
         }
-        if (step_is_full(to, &step->thread->root->limits)) {
+        if (step_was_full(step, to)) {
                 tally_add(&step->thread->n_dropped, 1);
                 capture_error(step, query, "LimitsExceeded",
                               "The destination \"%s\" has a full message queue", to->unique_name);
@@ -165,8 +179,9 @@ void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how)
                         capture_own_refused(step, message, to, "AccessDenied");
                         if (how == STEP_RAISE_EPOCH)
                                 mailbox_raise_epoch(&to->mailbox);
-                } else if (how == STEP_RAISE_EPOCH || !step_is_full(to, &thread->root->limits)) {
+                } else if (how == STEP_RAISE_EPOCH || !step_was_full(step, to)) {
                         step_push(step, to, message, how);
+                        step->own_bytes += message_charge(message);
                 } else {
                         tally_add(&thread->n_dropped, 1);
                         capture_own_refused(step, message, to, "LimitsExceeded");
@@ -194,6 +209,7 @@ void step_broadcast_own(Step *step, Message *message, const Endpoint *except)
         judge_targets(thread, NULL, &header, JUDGE_LOCKED);
         capture_denied(step, &query);
         step_push_targets(step, message, &query, STEP_PLAIN);
+        step->own_bytes += message_charge(message);
         message_unref(&thread->pool, message, 1);
 }
 

@@ -11,8 +11,9 @@
 
 typedef struct Step {
         RouterThread *thread;
-        Message *first; /* its commit word is the step's; one reference */
-        bool bumped;    /* the index or an ownership changed */
+        Message *first;     /* its commit word is the step's; one reference */
+        bool bumped;        /* the index or an ownership changed */
+        uint64_t own_bytes; /* of the bus's own messages in it: no queue holds more of them */
 } Step;
 
 typedef enum StepPush {
@@ -31,9 +32,9 @@ void step_begin(Step *step, RouterThread *thread);
  */
 void step_push(Step *step, Endpoint *to, Message *message, StepPush how);
 
-/* The bus's own message to one endpoint: shown to monitors, dropped if the endpoint is over its
- * limit. Nothing if it has become a monitor meanwhile: nobody sends to it any more. Takes the
- * caller's reference; NULL is ignored. */
+/* The bus's own message to one endpoint: shown to monitors, dropped if the endpoint was over its
+ * limit before the step. Nothing if it has become a monitor meanwhile: nobody sends to it any more.
+ * Takes the caller's reference; NULL is ignored. */
 void step_push_own(Step *step, Endpoint *to, Message *message, StepPush how);
 
 /* The bus's own broadcast, to monitors and to whoever matches except `except` (may be NULL). Takes

@@ -25,6 +25,11 @@ static int start_with_room_for_one_fd(void **state)
         return scene_start_with(state, "<limit name=\"max_incoming_unix_fds\">1</limit>");
 }
 
+static int start_with_queues_of_600_bytes(void **state)
+{
+        return scene_start_with(state, "<limit name=\"max_outgoing_bytes\">600</limit>");
+}
+
 static int start_with_queues_of_eight_fds(void **state)
 {
         return scene_start_with(state, "<limit name=\"max_outgoing_unix_fds\">8</limit>");
@@ -144,6 +149,22 @@ static void test_flow_queue_of_fds_refuses_more_until_it_is_read(void **state)
         expect_nothing(sender);
 }
 
+/* NameOwnerChanged and NameAcquired are longer than that, and the reply comes behind them. */
+static void test_flow_reply_is_not_lost_to_the_signals_before_it(void **state)
+{
+        RawClient *client = scene_join(*state);
+        char name[220] = "t.";
+        uint32_t serial;
+
+        memset(name + 2, 'n', sizeof(name) - 3);
+        scene_match(client, "member='NameOwnerChanged'");
+        serial = scene_call(client, "RequestName", "su", name, 0U);
+        expect_owner_change(client, name, "", client->unique_name);
+        expect_name_signal(client, "NameAcquired", name);
+        expect_u32(client, serial, 1);
+        expect_nothing(client);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
@@ -157,9 +178,14 @@ int main(void)
         const struct CMUnitTest queues[] = {
                 TEST(test_flow_queue_of_fds_refuses_more_until_it_is_read),
         };
+        const struct CMUnitTest short_queues[] = {
+                TEST(test_flow_reply_is_not_lost_to_the_signals_before_it),
+        };
         int r = scene_run("wire/limits_flow (1 byte)", bytes, start_with_room_for_one_byte);
 
         r += scene_run("wire/limits_flow (1 fd)", fds, start_with_room_for_one_fd);
+        r += scene_run("wire/limits_flow (600 bytes queued)", short_queues,
+                       start_with_queues_of_600_bytes);
         return r +
                scene_run("wire/limits_flow (8 fds queued)", queues, start_with_queues_of_eight_fds);
 }
