@@ -114,8 +114,8 @@ void ownership_become_monitor(RouterThread *thread, Endpoint *endpoint,
         step_end(&step);
         lock_release(&names->lock);
         activation_discard(thread);
-        replies_seal(thread, endpoint, ownership_answer_no_reply);
         replies_forget_calls(thread, endpoint);
+        replies_seal(thread, endpoint, ownership_answer_no_reply);
 }
 
 void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
@@ -140,7 +140,7 @@ void ownership_leave(RouterThread *thread, Endpoint *endpoint) LOCK_UNCHECKED
         }
         STAGE_STOP(LEAVE_ANNOUNCED, endpoint->id);
         if (endpoint->monitor)
-                return; /* nothing is owed to it or by it */
+                return;                         /* nothing is owed to it or by it */
+        replies_forget_calls(thread, endpoint); /* first: nobody answers its calls to itself */
         replies_seal(thread, endpoint, ownership_answer_no_reply);
-        replies_forget_calls(thread, endpoint);
 }

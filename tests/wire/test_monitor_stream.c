@@ -47,6 +47,28 @@ static void test_stream_of_a_connection_from_hello_to_its_end(void **state)
         }
 }
 
+/* It was caller and callee: there is nobody to be told that it has left. */
+static void test_stream_of_who_leaves_a_call_to_itself(void **state)
+{
+        Scene *scene = *state;
+        RawClient *monitor = monitoring_join(scene, NULL), *client = scene_join(scene),
+                  *other = scene_join(scene);
+        const RawHeader call = scene_method(client->unique_name, "M", NULL);
+        char name[RAWCLIENT_NAME_MAX];
+        RawMessage *seen;
+
+        memcpy(name, client->unique_name, sizeof(name));
+        (void)scene_send(client, &call);
+        (void)expect_call(client, name, "M");
+        do
+                seen = expect_message(monitor);
+        while (!expect_same(seen->member, "M"));
+        scene_leave(scene, client);
+        monitoring_expect(monitor, NULL, name, "signal NameLost");
+        expect_owner_change(monitor, name, name, "");
+        monitoring_expect_nothing(monitor, other);
+}
+
 static void test_stream_of_a_hello_that_fails(void **state)
 {
         Scene *scene = *state;
@@ -291,6 +313,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
         const struct CMUnitTest tests[] = {
                 TEST(test_stream_of_a_connection_from_hello_to_its_end),
+                TEST(test_stream_of_who_leaves_a_call_to_itself),
                 TEST(test_stream_of_a_hello_that_fails),
                 TEST(test_stream_of_a_takeover),
                 TEST(test_stream_of_calls_signals_and_answers),
