@@ -92,6 +92,7 @@ static void capture_mock(Step *step, const MatchQuery *query, const Endpoint *re
 void capture_own_refused(Step *step, const Message *message, Endpoint *to, const char *name)
 {
         char text[ERROR_TEXT_MAX];
+        const char *words = text;
         MatchQuery query;
         Header header;
         const uint8_t *body;
@@ -100,11 +101,12 @@ void capture_own_refused(Step *step, const Message *message, Endpoint *to, const
                 return;
         step_parse_own(message, &header, &body);
         matches_query(&query, &header, body, NULL, to);
-        snprintf(text, sizeof(text),
-                 name[0] == 'A' ? "Rejected receive message from the bus to \"%s\""
-                                : "The destination \"%s\" has a full message queue",
-                 to->unique_name);
-        capture_mock(step, &query, to, name, text_from(text));
+        if (name[0] == 'A')
+                words = judge_word_own(step->thread, to, &header);
+        else
+                snprintf(text, sizeof(text), "The destination \"%s\" has a full message queue",
+                         to->unique_name);
+        capture_mock(step, &query, to, name, text_from(words));
 }
 
 void capture_denied(Step *step, const MatchQuery *query)

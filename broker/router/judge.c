@@ -240,6 +240,17 @@ bool judge_from_bus(RouterThread *thread, const Endpoint *to, const Message *mes
         return false;
 }
 
+const char *judge_word_own(RouterThread *thread, const Endpoint *to, const Header *header)
+{
+        unsigned flags;
+        Judge judge;
+
+        judge_begin(&judge, thread, NULL, header, header->sender);
+        flags = judge.shape.flags & POLICY_SHAPE_REPLY ? POLICY_SHAPE_REQUESTED : 0;
+        judge_word(&judge, to, flags, judge_ask(&judge, to, flags));
+        return thread->refusals.text;
+}
+
 void judge_targets(RouterThread *thread, const Endpoint *sender, const Header *header,
                    JudgeLocks locks)
 {

@@ -49,6 +49,9 @@ bool judge_to_bus(RouterThread *thread, const Endpoint *sender, const Header *he
  * counted. Any locks. */
 bool judge_from_bus(RouterThread *thread, const Endpoint *to, const Message *message);
 
+/* Why not, as text; until the next refusal. Any locks. */
+const char *judge_word_own(RouterThread *thread, const Endpoint *to, const Header *header);
+
 typedef enum JudgeLocks { JUDGE_NO_LOCK, JUDGE_LOCKED } JudgeLocks;
 
 /*

@@ -2,6 +2,8 @@
 
 /* What monitors see of messages that the policy refuses: each, and the error directly behind it. */
 
+#include <string.h>
+
 #include "tests/wire/monitoring.h"
 
 static int start(void **state)
@@ -13,6 +15,8 @@ static int start(void **state)
                                 "<deny receive_interface=\"t.NoEars\" eavesdrop=\"true\"/>"
                                 "<deny send_destination=\"org.freedesktop.DBus\" "
                                 "send_interface=\"org.freedesktop.DBus\" send_member=\"GetId\"/>"
+                                "<deny receive_type=\"error\" receive_requested_reply=\"true\" "
+                                "receive_error=\"" EXPECT_ERROR_PREFIX "MatchRuleNotFound\"/>"
                                 "</policy>");
 }
 
@@ -95,6 +99,26 @@ static void test_policy_refused_eavesdroppers_are_told_of(void **state)
         expect_bool(ear, scene_call(ear, "NameHasOwner", "s", "t.N"), false);
 }
 
+/* In the words that a sender would get. */
+static void test_policy_refused_answers_of_the_bus_are_shown(void **state)
+{
+        Scene *scene = *state;
+        RawClient *client = scene_join(scene), *monitor = monitoring_join(scene, NULL);
+        const char *text;
+        RawMessage *seen;
+
+        (void)scene_call(client, "RemoveMatch", "s", "type='signal'");
+        expect_bool(client, scene_call(client, "NameHasOwner", "s", "t.N"), false);
+        monitoring_expect(monitor, client->unique_name, SCENE_DRIVER, "call RemoveMatch");
+        monitoring_expect(monitor, NULL, client->unique_name, "error MatchRuleNotFound");
+        seen = monitoring_expect(monitor, NULL, SCENE_DRIVER, "error AccessDenied");
+        assert_true(rawmessage_read(seen, "s", &text));
+        assert_non_null(strstr(text, "Rejected receive message, "));
+        assert_non_null(strstr(text, "; type=\"error\", sender=\"(unset)\" ((bus)) "));
+        assert_non_null(strstr(text, "requested_reply=\"1\""));
+        assert_non_null(strstr(text, client->unique_name));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
@@ -103,6 +127,7 @@ int main(void)
                 TEST(test_policy_refused_broadcasts_are_shown),
                 TEST(test_policy_refused_calls_to_the_bus_are_shown),
                 TEST(test_policy_refused_eavesdroppers_are_told_of),
+                TEST(test_policy_refused_answers_of_the_bus_are_shown),
         };
 
         return scene_run("wire/monitor_policy", tests, start);
