@@ -216,7 +216,7 @@ static int bus_start_gate(Bus *bus)
                                .admits = bus_admits,
                                .refuses_overflow_uid = bus->options->refuse_overflow_uid,
                                .max_incomplete = (unsigned)limits->max_incomplete_connections,
-                               .auth_timeout_ms = limits->auth_timeout_ms,
+                               .auth_timeout_ms = limits_timeout_ms(limits->auth_timeout_ms),
                                .max_message_unix_fds = (unsigned)in_force->max_message_unix_fds,
                                .deliver = bus_deliver,
                                .context = bus};

@@ -122,7 +122,7 @@ static void put_in_force(Bus *bus)
         root->limits.reply_timeout_ms = router_root(&bus->router)->limits.reply_timeout_ms;
         router_replace_root(&bus->router, root);
         gate_set_limits(bus->gate, (unsigned)reload->config->limits.max_incomplete_connections,
-                        reload->config->limits.auth_timeout_ms,
+                        limits_timeout_ms(reload->config->limits.auth_timeout_ms),
                         (unsigned)root->limits.max_message_unix_fds);
         /* When the old root is reclaimed, the last message that it judged has been routed. */
         if (!STAGE_MUTANT(NO_RELOAD_GRACE))

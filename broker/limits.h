@@ -49,6 +49,15 @@ typedef enum LimitsSupport {
         X(max_container_metadata_bytes, "max_container_metadata_bytes", 4096, LIMITS_CONTAINERS)   \
         X(max_connections_per_container, "max_connections_per_container", 8, LIMITS_CONTAINERS)
 
+/* A timeout in force, where 0 means that there is none: a configured 0 is at once, which is 1 ms.
+ */
+static inline uint64_t limits_timeout_ms(uint64_t configured_ms)
+{
+        if (configured_ms == LIMITS_NEVER)
+                return 0;
+        return configured_ms > 0 ? configured_ms : 1;
+}
+
 /* Each value is 0 to INT32_MAX, reply_timeout_ms may be LIMITS_NEVER too. */
 typedef struct Limits {
 #define LIMITS_MEMBER(member, name, value, support) uint64_t member;

@@ -25,14 +25,6 @@ static uint64_t root_fd_share(void)
                                                          : FD_SHARE_MIN;
 }
 
-/* A configured 0 means at once, which RouterLimits calls 1 ms. */
-static uint64_t root_reply_timeout(uint64_t timeout_ms)
-{
-        if (timeout_ms == LIMITS_NEVER)
-                return 0;
-        return timeout_ms > 0 ? timeout_ms : 1;
-}
-
 static uint64_t root_min(uint64_t a, uint64_t b)
 {
         return a < b ? a : b;
@@ -73,9 +65,9 @@ RouterRoot *root_new(const Config *config, const Options *options)
                 .max_names_per_connection = limits->max_names_per_connection,
                 .max_match_rules_per_connection = limits->max_match_rules_per_connection,
                 .max_replies_per_connection = limits->max_replies_per_connection,
-                .auth_timeout_ms = limits->auth_timeout_ms,
-                .pending_fd_timeout_ms = limits->pending_fd_timeout_ms,
-                .reply_timeout_ms = root_reply_timeout(limits->reply_timeout_ms),
+                .auth_timeout_ms = limits_timeout_ms(limits->auth_timeout_ms),
+                .pending_fd_timeout_ms = limits_timeout_ms(limits->pending_fd_timeout_ms),
+                .reply_timeout_ms = limits_timeout_ms(limits->reply_timeout_ms),
                 .stall_forgive_ms = options->stall_forgive_ms,
                 .stall_close_ms = options->stall_close_ms};
         return root;

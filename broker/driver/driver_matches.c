@@ -51,8 +51,11 @@ void driver_add_match(DriverCall *call)
         if (result == RULES_LIMIT)
                 driver_fail(call, "LimitsExceeded",
                             "Connection \"%s\" is not allowed to add more match rules (increase "
-                            "limits in configuration file if required)",
-                            call->caller->unique_name);
+                            "limits in configuration file if required; "
+                            "max_match_rules_per_connection=%llu)",
+                            call->caller->unique_name,
+                            (unsigned long long)
+                                    call->thread->root->limits.max_match_rules_per_connection);
         else
                 driver_fail(call, "NoMemory", "Out of memory");
 }

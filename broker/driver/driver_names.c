@@ -53,10 +53,13 @@ void driver_request_name(DriverCall *call)
                 break;
         case OWNERSHIP_LIMIT:
         case OWNERSHIP_USER_LIMIT:
-                driver_fail(call, "LimitsExceeded",
-                            "Connection \"%s\" is not allowed to own more services (increase "
-                            "limits in configuration file if required)",
-                            call->caller->unique_name);
+                driver_fail(
+                        call, "LimitsExceeded",
+                        "Connection \"%s\" is not allowed to own more services (increase "
+                        "limits in configuration file if required; "
+                        "max_names_per_connection=%llu)",
+                        call->caller->unique_name,
+                        (unsigned long long)call->thread->root->limits.max_names_per_connection);
                 break;
         case OWNERSHIP_NO_MEMORY:
                 driver_fail(call, "NoMemory", "Out of memory");

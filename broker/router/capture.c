@@ -104,7 +104,8 @@ void capture_own_refused(Step *step, const Message *message, Endpoint *to, const
         if (name[0] == 'A')
                 words = judge_word_own(step->thread, to, &header);
         else
-                snprintf(text, sizeof(text), "The destination \"%s\" has a full message queue",
+                snprintf(text, sizeof(text),
+                         "Rejected: destination has a full message queue; destination=\"%s\"",
                          to->unique_name);
         capture_mock(step, &query, to, name, text_from(words));
 }

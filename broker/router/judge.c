@@ -180,6 +180,17 @@ static void judge_report(const Judge *judge, const Endpoint *to, unsigned flags,
         refusals_log(refusals, refusals->text);
 }
 
+/* A message that passes, by a rule that says log="true": put into words only if it is written. */
+static void judge_note(const Judge *judge, const Endpoint *to, unsigned flags)
+{
+        Refusals *refusals = &judge->thread->refusals;
+
+        if (!refusals_may_log(refusals))
+                return;
+        judge_word(judge, to, flags, VERDICT_LOGGED);
+        refusals_write(refusals, refusals->text);
+}
+
 Verdict judge_unicast(RouterThread *thread, const Endpoint *sender, const Endpoint *to,
                       const Header *header, bool requested)
 {
@@ -190,7 +201,7 @@ Verdict judge_unicast(RouterThread *thread, const Endpoint *sender, const Endpoi
         judge_begin(&judge, thread, sender, header, TEXT_NONE);
         verdict = judge_ask(&judge, to, flags);
         if (UNLIKELY(verdict == VERDICT_LOGGED))
-                judge_report(&judge, to, flags, verdict);
+                judge_note(&judge, to, flags);
         return verdict;
 }
 
@@ -215,9 +226,11 @@ bool judge_to_bus(RouterThread *thread, const Endpoint *sender, const Header *he
         verdict = judge_ask(&judge, NULL, 0);
         if (verdict == VERDICT_ALLOWED)
                 return true;
-        judge_report(&judge, NULL, 0, verdict);
-        if (verdict == VERDICT_LOGGED)
+        if (verdict == VERDICT_LOGGED) {
+                judge_note(&judge, NULL, 0);
                 return true;
+        }
+        judge_report(&judge, NULL, 0, verdict);
         tally_add(&thread->n_denied, 1);
         return false;
 }
@@ -266,7 +279,7 @@ void judge_targets(RouterThread *thread, const Endpoint *sender, const Header *h
                 const Verdict verdict = judge_ask(&judge, to, flags);
 
                 if (UNLIKELY(verdict == VERDICT_LOGGED) && locks == JUDGE_NO_LOCK)
-                        judge_report(&judge, to, flags, verdict);
+                        judge_note(&judge, to, flags);
                 if (!judge_is_refusal(verdict))
                         thread->targets[n++] = to;
                 else

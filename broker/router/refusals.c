@@ -99,7 +99,7 @@ void refusals_describe(Refusals *refusals, const RefusalsCase *what)
                  TEXT_FORMAT(error), what->requested_reply, TEXT_FORMAT(destination), to.text);
 }
 
-void refusals_log(Refusals *refusals, const char *text)
+bool refusals_may_log(Refusals *refusals)
 {
         const uint64_t now_ns = clock_now_ns();
 
@@ -109,13 +109,24 @@ void refusals_log(Refusals *refusals, const char *text)
         }
         if (refusals->n_lines >= REFUSALS_LINES_MAX) {
                 refusals->n_suppressed++;
-                return;
+                return false;
         }
         refusals->n_lines++;
+        return true;
+}
+
+void refusals_write(Refusals *refusals, const char *text)
+{
         if (refusals->n_suppressed > 0)
                 log_warning("%s (and %llu lines of this kind were left out before)", text,
                             (unsigned long long)refusals->n_suppressed);
         else
                 log_warning("%s", text);
         refusals->n_suppressed = 0;
+}
+
+void refusals_log(Refusals *refusals, const char *text)
+{
+        if (refusals_may_log(refusals))
+                refusals_write(refusals, text);
 }

@@ -38,7 +38,13 @@ typedef struct RefusalsCase {
 /* Words it as dbus-daemon does, in refusals->text. */
 void refusals_describe(Refusals *refusals, const RefusalsCase *what);
 
-/* A line in the log, now and then. No lock is held; reads the clock. */
+/* Whether one more line may be written now; else it is counted as left out. Reads the clock. */
+bool refusals_may_log(Refusals *refusals);
+
+/* A line in the log, if it may be written. No lock is held. */
 void refusals_log(Refusals *refusals, const char *text);
+
+/* The same behind refusals_may_log(), for texts that are work. */
+void refusals_write(Refusals *refusals, const char *text);
 
 #endif

@@ -124,7 +124,8 @@ static bool step_may_push(Step *step, const Endpoint *to, const Message *message
         if (step_was_full(step, to)) {
                 tally_add(&step->thread->n_dropped, 1);
                 capture_error(step, query, "LimitsExceeded",
-                              "The destination \"%s\" has a full message queue", to->unique_name);
+                              "Rejected: destination has a full message queue; destination=\"%s\"",
+                              to->unique_name);
                 return false;
         }
         return true;

@@ -39,9 +39,10 @@ static void dispatch_refuse(RouterThread *thread, Endpoint *sender, Incoming *in
         case SEND_NO_OWNER:
                 return;
         case SEND_FULL:
-                error = driver_build_error(thread, sender, header->frame.serial, "LimitsExceeded",
-                                           "The destination \"%.*s\" has a full message queue",
-                                           TEXT_FORMAT(header->destination));
+                error = driver_build_error(
+                        thread, sender, header->frame.serial, "LimitsExceeded",
+                        "Rejected: destination has a full message queue; destination=\"%.*s\"",
+                        TEXT_FORMAT(header->destination));
                 send_refuse(thread, sender, incoming, error);
                 return;
         case SEND_NO_FDS:

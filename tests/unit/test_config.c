@@ -302,9 +302,19 @@ static void test_config_parts_without_effect_reported_once_each(void **state)
                             "no containers\n");
 }
 
+/* 0 is at once, as in the reference; whoever asks for no time limit has to say so. */
+static void test_config_timeouts_of_0_are_at_once(void **state)
+{
+        (void)state;
+        assert_int_equal(limits_timeout_ms(0), 1);
+        assert_int_equal(limits_timeout_ms(25), 25);
+        assert_int_equal(limits_timeout_ms(LIMITS_NEVER), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_config_timeouts_of_0_are_at_once),
                 cmocka_unit_test(test_config_cases_have_our_verdict),
                 cmocka_unit_test(test_config_defaults_are_the_reference_s),
                 cmocka_unit_test(test_config_values_are_kept),

@@ -30,6 +30,12 @@ static int start_with_a_short_pending_fd_timeout(void **state)
                                        "<limit name=\"pending_fd_timeout\">500</limit>");
 }
 
+/* At once, not never. */
+static int start_without_patience(void **state)
+{
+        return scene_start_with(state, "<limit name=\"pending_fd_timeout\">0</limit>");
+}
+
 /* Senders are paused by their fds. */
 static int start_with_one_worker(void **state)
 {
@@ -187,6 +193,17 @@ static void test_hostile_fds_without_their_message_are_timed_out(void **state)
         expect_fd_count_back(scene, before);
 }
 
+static void test_hostile_fds_without_their_message_and_no_time_close(void **state)
+{
+        Scene *scene = *state;
+        RawClient *sender = scene_join(scene);
+        const RawHeader signal = scene_signal(sender->unique_name, "Fd", NULL);
+
+        assert_int_equal(send_fds(sender, &signal, 1, 0), 0);
+        (void)expect_signal(sender, sender->unique_name, "Fd");
+        expect_closed(sender);
+}
+
 /* More clients than a Scene keeps. */
 static RawClient *paused[N_FULL];
 
@@ -275,6 +292,9 @@ int main(void)
                 TEST(test_hostile_fds_of_a_paused_sender_are_not_timed_out),
                 TEST(test_hostile_fds_without_their_message_are_timed_out),
         };
+        const struct CMUnitTest at_once[] = {
+                TEST(test_hostile_fds_without_their_message_and_no_time_close),
+        };
         const struct CMUnitTest crowded[] = {
                 cmocka_unit_test_teardown(test_hostile_fds_unread_leave_buffers_for_newcomers,
                                           leave_paused),
@@ -288,5 +308,6 @@ int main(void)
 
         r += scene_run("wire/hostile_fds (pending)", pending,
                        start_with_a_short_pending_fd_timeout);
+        r += scene_run("wire/hostile_fds (at once)", at_once, start_without_patience);
         return r + scene_run("wire/hostile_fds (one worker)", crowded, start_with_one_worker);
 }
