@@ -35,18 +35,19 @@ static void add_pair(HostileRow *row, const HostileOutcome *outcome)
 
 static void add_outcome(HostileRow *row, AttackKind kind, const HostileOutcome *outcome)
 {
-        long growth = outcome->resident_most_kib - outcome->resident_before_kib;
+        const Vitals *vitals = &outcome->vitals;
+        long growth = vitals->resident_most_kib - vitals->resident_before_kib;
 
         sample_add(&row->sent, (double)outcome->n_sent / 1000);
         sample_add(&row->limits, (double)outcome->n_limits / 1000);
         sample_add(&row->closed, (double)outcome->n_closed);
         sample_add(&row->wait_ms, (double)outcome->longest_wait_ms);
-        sample_add(&row->before_mib, (double)outcome->resident_before_kib / 1024);
-        sample_add(&row->most_mib, (double)outcome->resident_most_kib / 1024);
-        sample_add(&row->after_mib, (double)outcome->resident_after_kib / 1024);
-        sample_add(&row->fds_before, (double)outcome->fds_before);
-        sample_add(&row->fds_most, (double)outcome->fds_most);
-        sample_add(&row->fds_left, (double)(outcome->fds_after - outcome->fds_before));
+        sample_add(&row->before_mib, (double)vitals->resident_before_kib / 1024);
+        sample_add(&row->most_mib, (double)vitals->resident_most_kib / 1024);
+        sample_add(&row->after_mib, (double)vitals->resident_after_kib / 1024);
+        sample_add(&row->fds_before, (double)vitals->fds_before);
+        sample_add(&row->fds_most, (double)vitals->fds_most);
+        sample_add(&row->fds_left, (double)(vitals->fds_after - vitals->fds_before));
         sample_add(&row->lost, outcome->n_lost);
         if (outcome->pass_fd_ms >= 0)
                 sample_add(&row->pass_fd_ms, outcome->pass_fd_ms);

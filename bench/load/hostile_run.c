@@ -60,15 +60,7 @@ static uint64_t resident_bound_kib(const HostilePlan *plan, AttackKind kind)
 
 static void watch_broker(void *context)
 {
-        Round *round = context;
-        HostileOutcome *outcome = round->outcome;
-        long resident = process_resident_kib(round->broker.pid);
-        long fds = process_n_fds(round->broker.pid);
-
-        if (resident > outcome->resident_most_kib)
-                outcome->resident_most_kib = resident;
-        if (fds > outcome->fds_most)
-                outcome->fds_most = fds;
+        vitals_watch(context);
 }
 
 /* In-flight fds are limited by the broker's own RLIMIT_NOFILE: lowered, a few hundred clients that
@@ -82,20 +74,6 @@ static struct rlimit lower_limit(const Round *round, unsigned n)
         lower = (struct rlimit){.rlim_cur = n, .rlim_max = old.rlim_max};
         prlimit(round->broker.pid, RLIMIT_NOFILE, &lower, NULL);
         return old;
-}
-
-/* Closing takes a broker a while; the time is bounded, the result is a figure. */
-static void wait_for_fds(Round *round)
-{
-        HostileOutcome *outcome = round->outcome;
-
-        for (unsigned waited = 0; waited < RECOVER_MS; waited += 10) {
-                outcome->fds_after = process_n_fds(round->broker.pid);
-                if (outcome->fds_after <= outcome->fds_before)
-                        break;
-                process_sleep_ms(10);
-        }
-        outcome->resident_after_kib = process_resident_kib(round->broker.pid);
 }
 
 static void note_attack(HostileOutcome *outcome, AttackShared *shared)
@@ -121,7 +99,7 @@ static int measure_attack(Round *round, AttackKind kind)
         if (r < 0)
                 return r;
         process_sleep_ms(SETTLE_MS);
-        r = pair_measure(&round->pair, round->plan->measure_ms, watch_broker, round,
+        r = pair_measure(&round->pair, round->plan->measure_ms, watch_broker, &outcome->vitals,
                          outcome->attacked);
         if (r == 0)
                 outcome->pass_fd_ms = bystanders_pass_fd(&round->bystanders, PASS_FD_MS);
@@ -137,11 +115,9 @@ static int measure_attack(Round *round, AttackKind kind)
 static int run_attack(Round *round, AttackKind kind)
 {
         HostileOutcome *outcome = round->outcome;
-        pid_t pid = round->broker.pid;
 
         outcome->resident_bound_kib = resident_bound_kib(round->plan, kind);
-        outcome->fds_before = process_n_fds(pid);
-        outcome->resident_before_kib = process_resident_kib(pid);
+        vitals_begin(&outcome->vitals, round->broker.pid);
         if (pair_measure(&round->pair, round->plan->measure_ms, NULL, NULL, outcome->quiet) < 0 ||
             measure_attack(round, kind) < 0) {
                 fprintf(stderr, "bench_hostile: failed in the attack '%s'; the broker %s\n",
@@ -149,7 +125,7 @@ static int run_attack(Round *round, AttackKind kind)
                         broker_is_alive(&round->broker) ? "is alive" : "has ended");
                 return -1;
         }
-        wait_for_fds(round);
+        vitals_end(&outcome->vitals, RECOVER_MS);
         outcome->pass_fd_after_ms = bystanders_pass_fd(&round->bystanders, PASS_FD_AFTER_MS);
         outcome->n_lost = bystanders_lost(&round->bystanders);
         return broker_is_alive(&round->broker) ? 0 : -1;

@@ -10,6 +10,7 @@
 #include "bench/load/attack.h"
 #include "bench/load/broker/broker.h"
 #include "bench/load/pair.h"
+#include "bench/load/vitals.h"
 
 typedef struct HostilePlan {
         BrokerOptions broker;
@@ -27,10 +28,9 @@ typedef struct HostileOutcome {
         double pass_fd_ms;       /* an unrelated fd during the attack; -1: it did not come */
         double pass_fd_after_ms; /* and once it is over */
         uint64_t n_sent, n_limits, n_errors, n_closed, longest_wait_ms; /* see AttackShared */
-        long resident_before_kib, resident_most_kib, resident_after_kib;
-        long fds_before, fds_most, fds_after; /* open in the broker */
-        uint64_t resident_bound_kib;          /* what it may grow by */
-        unsigned n_lost;                      /* bystanders that were closed */
+        Vitals vitals;                                                  /* of the broker */
+        uint64_t resident_bound_kib;                                    /* what it may grow by */
+        unsigned n_lost; /* bystanders that were closed */
 } HostileOutcome;
 
 /* 0, or -1 after saying on stderr what was wrong: the broker ended, or it closed or forgot the pair

@@ -30,7 +30,7 @@ static size_t rawsocket_unescape(const char *from, char *to, size_t size)
         return n;
 }
 
-int rawsocket_connect(const char *address)
+int rawsocket_connect_with(const char *address, int flags)
 {
         struct sockaddr_un to = {.sun_family = AF_UNIX};
         const char *path = strstr(address, "unix:path=");
@@ -45,7 +45,7 @@ int rawsocket_connect(const char *address)
                                                 sizeof(to.sun_path) - 1);
         else
                 return -EINVAL;
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
         if (fd < 0)
                 return -errno;
         if (connect(fd, (struct sockaddr *)&to,
@@ -55,6 +55,11 @@ int rawsocket_connect(const char *address)
                 return -error;
         }
         return fd;
+}
+
+int rawsocket_connect(const char *address)
+{
+        return rawsocket_connect_with(address, 0);
 }
 
 int rawsocket_write(int fd, const void *data, size_t size)

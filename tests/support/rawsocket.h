@@ -15,6 +15,10 @@ enum {
 /* Connects to the (first) unix:path or unix:abstract address. The socket, or a negative errno. */
 int rawsocket_connect(const char *address);
 
+/* The same with flags for socket(2): with SOCK_NONBLOCK, -EAGAIN if the listener's queue is full.
+ */
+int rawsocket_connect_with(const char *address, int flags);
+
 /* Writes everything: 0, or a negative errno (-ECONNRESET if the other side is gone). */
 int rawsocket_write(int fd, const void *data, size_t size);
 

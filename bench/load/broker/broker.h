@@ -36,6 +36,8 @@ typedef struct BrokerOptions {
         const char *io;     /* ringbus: --io, or NULL */
         unsigned workers;   /* ringbus: --workers, or 0 */
         uint64_t queue_max; /* bytes for one receiver, and of one sender; 0: practically no limit */
+        /* Of ringbus and dbus-daemon; 0: what no load meets by chance. */
+        unsigned auth_timeout_ms, max_incomplete;
 } BrokerOptions;
 
 typedef struct Broker {

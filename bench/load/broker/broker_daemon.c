@@ -12,6 +12,8 @@
 enum {
         START_TIMEOUT_MS = 60000, /* under a sanitizer, on a busy machine */
         QUEUE_DEFAULT = 1000000000,
+        AUTH_TIMEOUT_DEFAULT_MS = 240000,
+        INCOMPLETE_DEFAULT = 10000,
 };
 
 static const char config[] =
@@ -30,18 +32,22 @@ static const char config[] =
         "  <limit name=\"max_incoming_bytes\">%llu</limit>\n"
         "  <limit name=\"max_outgoing_bytes\">%llu</limit>\n"
         "  <limit name=\"max_message_size\">1000000000</limit>\n"
-        "  <limit name=\"auth_timeout\">240000</limit>\n"
+        "  <limit name=\"auth_timeout\">%u</limit>\n"
         "  <limit name=\"max_completed_connections\">100000</limit>\n"
-        "  <limit name=\"max_incomplete_connections\">10000</limit>\n"
+        "  <limit name=\"max_incomplete_connections\">%u</limit>\n"
         "  <limit name=\"max_connections_per_user\">100000</limit>\n"
         "  <limit name=\"max_names_per_connection\">50000</limit>\n"
         "  <limit name=\"max_match_rules_per_connection\">50000</limit>\n"
         "  <limit name=\"max_replies_per_connection\">50000</limit>\n"
         "</busconfig>\n";
 
-static int write_config(const Broker *broker, const char *path, uint64_t queue_max)
+static int write_config(const Broker *broker, const char *path, const BrokerOptions *options)
 {
-        unsigned long long queue = queue_max ? queue_max : QUEUE_DEFAULT;
+        unsigned long long queue = options->queue_max ? options->queue_max : QUEUE_DEFAULT;
+        unsigned timeout_ms =
+                options->auth_timeout_ms ? options->auth_timeout_ms : AUTH_TIMEOUT_DEFAULT_MS;
+        unsigned incomplete =
+                options->max_incomplete ? options->max_incomplete : INCOMPLETE_DEFAULT;
         char services[200] = "";
         FILE *file = fopen(path, "we");
         int written;
@@ -52,7 +58,8 @@ static int write_config(const Broker *broker, const char *path, uint64_t queue_m
         if (broker->kind == BROKER_DBUS_DAEMON)
                 snprintf(services, sizeof(services), "  <servicedir>%s</servicedir>\n",
                          broker->directory);
-        written = fprintf(file, config, broker->directory, services, queue, queue);
+        written = fprintf(file, config, broker->directory, services, queue, queue, timeout_ms,
+                          incomplete);
         return fclose(file) == 0 && written > 0 ? 0 : -1;
 }
 
@@ -109,7 +116,7 @@ int broker_daemon_start(Broker *broker, const BrokerOptions *options)
         char path[160];
 
         snprintf(path, sizeof(path), "%s/bus.conf", broker->directory);
-        if (write_config(broker, path, options->queue_max) < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0) {
+        if (write_config(broker, path, options) < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0) {
                 perror("cannot prepare a configuration");
                 return -1;
         }
