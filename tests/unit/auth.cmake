@@ -3,10 +3,25 @@
 ringbus_unit_test(sasl DEPENDS ringbus_auth)
 ringbus_unit_test(sasl_scripts DEPENDS ringbus_auth)
 ringbus_unit_test(sasl_cookies DEPENDS ringbus_auth)
-foreach(name cookies keyring keyring_faults)
+foreach(name cookies keyring keyring_faults keyring_world)
   ringbus_unit_test(${name} SOURCES test_${name}.c keyring_fixture.c DEPENDS ringbus_auth)
 endforeach()
 ringbus_unit_test(credentials DEPENDS ringbus_auth)
+
+# What the system refuses: memory (scarce.c), and system calls.
+set(SCARCE_WRAP alloc_bytes alloc_zeroed alloc_resize alloc_string alloc_free)
+function(ringbus_shortage_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;WRAP" ${ARGN})
+  ringbus_unit_test(${name} SOURCES test_${name}.c scarce.c ${ARG_SOURCES} DEPENDS ringbus_auth)
+  foreach(function ${SCARCE_WRAP} ${ARG_WRAP})
+    target_link_options(test_${name} PRIVATE "-Wl,--wrap=${function}")
+  endforeach()
+endfunction()
+ringbus_shortage_test(credentials_faults WRAP getsockopt)
+ringbus_shortage_test(policy_memory)
+ringbus_shortage_test(cookies_users SOURCES keyring_fixture.c WRAP getpwnam_r getpwuid_r)
+ringbus_shortage_test(keyring_shortage SOURCES keyring_fixture.c
+  WRAP fstat fstatat read write fsync renameat openat fdopendir getrandom)
 foreach(name gate gate_cookies gate_fds gate_limits gate_shortage gate_strangers gate_stress
         gate_tcp)
   ringbus_unit_test(${name} SOURCES test_${name}.c gate_fixture.c DEPENDS ringbus_gate)
