@@ -189,6 +189,21 @@ Credentials credentials_none(void)
         return (Credentials){.uid = CREDENTIALS_NO_UID, .gid = (gid_t)-1};
 }
 
+const char *credentials_text(const Credentials *credentials, char text[static CREDENTIALS_TEXT_MAX])
+{
+        size_t n = (size_t)snprintf(text, CREDENTIALS_TEXT_MAX, "process unknown");
+
+        if (credentials->pid > 0)
+                n = (size_t)snprintf(text, CREDENTIALS_TEXT_MAX, "process %d",
+                                     (int)credentials->pid);
+        if (credentials->uid == CREDENTIALS_NO_UID)
+                snprintf(text + n, CREDENTIALS_TEXT_MAX - n, ", anonymous");
+        else
+                snprintf(text + n, CREDENTIALS_TEXT_MAX - n, ", uid %u",
+                         (unsigned)credentials->uid);
+        return text;
+}
+
 uid_t credentials_overflow_uid(void)
 {
         CLEANUP_FILE FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");

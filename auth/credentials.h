@@ -62,6 +62,12 @@ void credentials_set_user(Credentials *credentials, uid_t uid);
 /* Of the other end of a TCP connection: nothing is known. */
 Credentials credentials_none(void);
 
+/* For the log: "process 42, uid 1000". Over TCP neither may be known: "process unknown, anonymous".
+ * Returns `text`. */
+enum { CREDENTIALS_TEXT_MAX = 48 };
+const char *credentials_text(const Credentials *credentials,
+                             char text[static CREDENTIALS_TEXT_MAX]);
+
 /* The uid that the kernel shows for users who have none in this user namespace: 65534 unless
  * /proc/sys/kernel/overflowuid says otherwise. */
 uid_t credentials_overflow_uid(void);

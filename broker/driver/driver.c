@@ -214,13 +214,13 @@ static const DriverMethod *driver_find_method(const Header *header, bool canonic
 void driver_log_refused(DriverCall *call)
 {
         Refusals *refusals = &call->thread->refusals;
+        char who[CREDENTIALS_TEXT_MAX];
 
         snprintf(refusals->text, sizeof(refusals->text),
-                 "Rejected attempt to call %.*s by connection \"%s\" of process %d, uid %u: only "
-                 "root "
+                 "Rejected attempt to call %.*s by connection \"%s\" of %s: only root "
                  "and the user of the bus may",
                  TEXT_FORMAT(call->header->member), call->caller->unique_name,
-                 (int)call->peer->credentials.pid, call->caller->uid);
+                 credentials_text(&call->peer->credentials, who));
         refusals_log(refusals, refusals->text);
 }
 

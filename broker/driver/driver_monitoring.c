@@ -61,6 +61,7 @@ static bool driver_add_rules(DriverCall *call, const DriverRules *rules)
 
 void driver_become_monitor(DriverCall *call)
 {
+        char who[CREDENTIALS_TEXT_MAX];
         const DriverRules rules = driver_read_rules(call);
         Message *reply = NULL;
 
@@ -77,6 +78,6 @@ void driver_become_monitor(DriverCall *call)
         if (driver_wants_ack(call))
                 reply = driver_build_reply(call, "", NULL, NULL);
         ownership_become_monitor(call->thread, call->caller, reply);
-        log_notice("connection %s of process %d, uid %u became a monitor",
-                   call->caller->unique_name, (int)call->peer->credentials.pid, call->caller->uid);
+        log_notice("connection %s of %s became a monitor", call->caller->unique_name,
+                   credentials_text(&call->peer->credentials, who));
 }

@@ -52,13 +52,14 @@ static void peer_forgive(Delivery *delivery)
 void peer_close_overflown(Peer *peer)
 {
         const Endpoint *endpoint = &peer->endpoint;
+        char who[CREDENTIALS_TEXT_MAX];
 
         if (peer->input.closing)
                 return;
-        log_warning("closing the monitor %s of process %d, uid %u: it does not read as fast as "
+        log_warning("closing the monitor %s of %s: it does not read as fast as "
                     "messages come, and %llu bytes and %llu fds wait for it, over its limit; "
                     "the limits max_outgoing_* set when that happens",
-                    endpoint->unique_name, (int)peer->credentials.pid, peer->credentials.uid,
+                    endpoint->unique_name, credentials_text(&peer->credentials, who),
                     (unsigned long long)endpoint_queued_bytes(endpoint),
                     (unsigned long long)counter_read(&endpoint->queued_fds));
         tally_add(&peer->input.shard->n_closed_stalled, 1);
@@ -69,11 +70,12 @@ static void peer_close_stalled(Shard *shard, Peer *peer, uint64_t age_ns)
 {
         const Endpoint *endpoint = &peer->endpoint;
         const Text name = endpoint_name(endpoint);
+        char who[CREDENTIALS_TEXT_MAX];
 
-        log_warning("closing the connection %.*s of process %d, uid %u: it has read "
+        log_warning("closing the connection %.*s of %s: it has read "
                     "nothing for %llu s, and %llu bytes and %llu fds wait for it, over its limit; "
                     "--stall-close and the limits max_outgoing_* set when that happens",
-                    TEXT_FORMAT(name), (int)peer->credentials.pid, peer->credentials.uid,
+                    TEXT_FORMAT(name), credentials_text(&peer->credentials, who),
                     (unsigned long long)(age_ns / 1000000000),
                     (unsigned long long)endpoint_queued_bytes(endpoint),
                     (unsigned long long)counter_read(&endpoint->queued_fds));

@@ -34,7 +34,7 @@ __attribute__((format(printf, 2, 3))) static void append(Login *login, const cha
  * has to be UTF-8. */
 static void append_foreign(Login *login, const char *key, const char *data, size_t size)
 {
-        append(login, " %s=\"", key);
+        append(login, "%s%s=\"", login->size > 0 ? " " : "", key);
         for (size_t i = 0; i < size; i++) {
                 const char c = data[i];
 
@@ -53,11 +53,12 @@ static void describe_login(const Endpoint *endpoint, const char *bus, Login *log
                 append(login, "%s", bus);
                 return;
         }
-        append(login, "uid=%u", (unsigned)endpoint->uid);
+        if (endpoint->uid != CREDENTIALS_NO_UID)
+                append(login, "uid=%u", (unsigned)endpoint->uid);
         if (!credentials)
                 return;
         if (credentials->pid > 0)
-                append(login, " pid=%d", (int)credentials->pid);
+                append(login, "%spid=%d", login->size > 0 ? " " : "", (int)credentials->pid);
         if (credentials->command[0] != '\0')
                 append_foreign(login, "comm", credentials->command, strlen(credentials->command));
         if (credentials->security_label)

@@ -107,10 +107,12 @@ static void dispatch_premature(Shard *shard, Peer *peer, Incoming *incoming)
  * its author is to hear of that. */
 static void dispatch_from_monitor(Peer *peer, const Header *header)
 {
-        log_warning("closing the monitor %s of process %d, uid %u: monitors are not allowed to "
+        char who[CREDENTIALS_TEXT_MAX];
+
+        log_warning("closing the monitor %s of %s: monitors are not allowed to "
                     "send messages, and it sent one (type %u, interface %.*s, member %.*s, "
                     "destination %.*s)",
-                    peer->endpoint.unique_name, (int)peer->credentials.pid, peer->credentials.uid,
+                    peer->endpoint.unique_name, credentials_text(&peer->credentials, who),
                     header->frame.type, TEXT_FORMAT(header->interface), TEXT_FORMAT(header->member),
                     TEXT_FORMAT(header->destination));
         peer_close(peer);

@@ -64,6 +64,7 @@ void worker_stop(Worker *worker)
 static void worker_admit(Worker *worker, WorkerArrival *arrival)
 {
         Shard *shard = &worker->shard;
+        char who[CREDENTIALS_TEXT_MAX];
         Peer *peer;
         int r;
 
@@ -72,8 +73,9 @@ static void worker_admit(Worker *worker, WorkerArrival *arrival)
                                 : peer_new(shard, worker->options.router, &arrival->options, &peer);
         if (r < 0) {
                 if (!worker->closing_all)
-                        log_warning("cannot serve a new connection of uid %u: %s",
-                                    arrival->options.credentials.uid, strerror(-r));
+                        log_warning("cannot serve a new connection of %s: %s",
+                                    credentials_text(&arrival->options.credentials, who),
+                                    strerror(-r));
                 close(arrival->options.fd);
                 credentials_deinit(&arrival->options.credentials);
                 for (unsigned i = 0; i < arrival->n_fds; i++)

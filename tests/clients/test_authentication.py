@@ -45,7 +45,8 @@ class Bus:
 
     n_buses = 0
 
-    def __init__(self, folder, daemon=DAEMON, auth="", home=None, environment=None):
+    def __init__(self, folder, daemon=DAEMON, auth="", home=None, environment=None,
+                 arguments=()):
         Bus.n_buses += 1
         self.home = folder if home is None else home
         self.path = f"{folder}/bus{Bus.n_buses}"
@@ -53,7 +54,8 @@ class Bus:
         self.log_path = self.path + ".log"
         with open(self.path + ".conf", "w", encoding="ascii") as config:
             config.write(CONFIG % (self.path, auth))
-        command = [daemon, f"--config-file={self.path}.conf", "--nofork", "--print-address"]
+        command = [daemon, f"--config-file={self.path}.conf", "--nofork", "--print-address",
+                   *arguments]
         for option, variable in (("--io", "IO"), ("--workers", "WORKERS")):
             wish = os.environ.get("RINGBUS_TEST_" + variable)
             if wish and daemon != REFERENCE:

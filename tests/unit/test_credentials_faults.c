@@ -223,6 +223,32 @@ static void test_credentials_faults_another_user_keeps_nothing_of_the_peer(void 
         credentials_deinit(&credentials);
 }
 
+/* For the log, which never shows (uid_t)-1. */
+static void test_credentials_faults_text_tells_what_is_known(void **state)
+{
+        static const struct {
+                pid_t pid;
+                uid_t uid;
+                const char *text;
+        } cases[] = {
+                {42, 1000, "process 42, uid 1000"},
+                {42, 0, "process 42, uid 0"},
+                {42, CREDENTIALS_NO_UID, "process 42, anonymous"},
+                {0, 1000, "process unknown, uid 1000"},
+                {0, CREDENTIALS_NO_UID, "process unknown, anonymous"},
+                {INT32_MAX, CREDENTIALS_NO_UID - 1, "process 2147483647, uid 4294967294"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                const Credentials credentials = {.uid = cases[i].uid, .pid = cases[i].pid};
+                char text[CREDENTIALS_TEXT_MAX];
+
+                assert_ptr_equal(credentials_text(&credentials, text), text);
+                assert_string_equal(text, cases[i].text);
+        }
+}
+
 /* As the kernel says: a number of its own in some containers. */
 static void test_credentials_faults_overflow_uid_is_the_kernel_s(void **state)
 {
@@ -249,6 +275,7 @@ int main(void)
                 TEST(test_credentials_faults_old_kernel_tells_ids_only),
                 TEST(test_credentials_faults_every_allocation_may_fail),
                 TEST(test_credentials_faults_another_user_keeps_nothing_of_the_peer),
+                TEST(test_credentials_faults_text_tells_what_is_known),
                 TEST(test_credentials_faults_overflow_uid_is_the_kernel_s),
         };
 

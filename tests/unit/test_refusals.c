@@ -55,6 +55,25 @@ static void test_refusals_foreign_bytes_are_made_plain(void **state)
                             "label=\"un?con?\")");
 }
 
+/* An anonymous client has no uid; over TCP nothing at all is known of it. */
+static void test_refusals_anonymous_has_no_uid(void **state)
+{
+        static Endpoint sender, recipient;
+        const Credentials of_socket = {.pid = 7, .command = "a"}, of_tcp = {.pid = 0};
+        const Header signal = {.frame.type = FRAME_TYPE_SIGNAL};
+        const RefusalsCase what = {
+                .complaint = "x", .header = &signal, .sender = &sender, .recipient = &recipient};
+
+        (void)state;
+        init_end(&sender, ":1.3", &of_socket);
+        init_end(&recipient, ":1.4", &of_tcp);
+        sender.uid = recipient.uid = CREDENTIALS_NO_UID;
+        refusals_describe(&refusals, &what);
+        assert_non_null(strstr(refusals.text, "sender=\":1.3\" (pid=7 comm=\"a\") "));
+        assert_non_null(strstr(refusals.text, " ()"));
+        assert_null(strstr(refusals.text, "uid"));
+}
+
 static void test_refusals_bus_is_named(void **state)
 {
         static Endpoint end;
@@ -107,6 +126,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_refusals_foreign_bytes_are_made_plain),
+                cmocka_unit_test(test_refusals_anonymous_has_no_uid),
                 cmocka_unit_test(test_refusals_bus_is_named),
                 cmocka_unit_test(test_refusals_long_label_is_cut),
                 cmocka_unit_test(test_refusals_log_writes_few_and_counts_the_rest),
