@@ -10,6 +10,7 @@
 #include "broker/base/assert.h"
 #include "broker/base/cleanup.h"
 #include "broker/base/hash.h"
+#include "broker/listen_nonce.h"
 #include "broker/listen_socket.h"
 #include "broker/listen_systemd.h"
 #include "broker/listen_tcp.h"
@@ -247,6 +248,23 @@ int listen_open(const char *const *addresses, size_t n_addresses, Listeners **re
                 return r;
         }
         *ret_listeners = listeners;
+        return 0;
+}
+
+int listen_give(const Listeners *listeners, uid_t uid, gid_t gid, ListenError *ret_error)
+{
+        for (size_t i = 0; i < listeners->n; i++) {
+                const Listener *listener = &listeners->items[i];
+                int r = listen_nonce_give(listener, uid, gid);
+
+                if (r < 0) {
+                        snprintf(ret_error->text, sizeof(ret_error->text),
+                                 "the nonce file %s cannot be given to uid %u, as whom the bus is "
+                                 "to run: %s; start as root or as that user",
+                                 listener->nonce_file, (unsigned)uid, strerror(-r));
+                        return r;
+                }
+        }
         return 0;
 }
 

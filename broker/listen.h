@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { LISTEN_ERROR_MAX = 1024, LISTEN_GUID_SIZE = 33, LISTEN_NONCE_SIZE = 16 };
 
@@ -64,6 +65,13 @@ int listen_open(const char *const *addresses, size_t n_addresses, Listeners **re
  * opened; what else may go wrong then is not known.
  */
 int listen_check(const char *address, ListenError *ret_error);
+
+/*
+ * For a bus that is about to become another user: what it has to remove at the end, and its own
+ * user's clients to read, becomes that user's, the files of nonce-tcp. The sockets themselves stay
+ * as they are. 0, or -errno and *ret_error.
+ */
+int listen_give(const Listeners *listeners, uid_t uid, gid_t gid, ListenError *ret_error);
 
 /* Closes the sockets and unlinks the socket files made by listen_open(). NULL is allowed. Returns
  * NULL. */

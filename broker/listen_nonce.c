@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "broker/base/cleanup.h"
@@ -65,6 +66,25 @@ int listen_nonce_make(Listener *listener)
         else
                 listener->has_nonce = true;
         return r;
+}
+
+/* The file first: once the folder is theirs, they may have put anything in its place. */
+int listen_nonce_give(const Listener *listener, uid_t uid, gid_t gid)
+{
+        CLEANUP_ALLOC char *path = NULL;
+        CLEANUP_FD int folder = -1;
+
+        if (!listener->nonce_file)
+                return 0;
+        path = alloc_string(listener->nonce_file,
+                            strlen(listener->nonce_file) - (sizeof(file_name) - 1));
+        if (!path)
+                return -ENOMEM;
+        folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (folder < 0 || fchownat(folder, file_name + 1, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+            fchown(folder, uid, gid) < 0)
+                return -errno;
+        return 0;
 }
 
 void listen_nonce_remove(Listener *listener)

@@ -9,6 +9,8 @@
  * Owner: the main thread.
  */
 
+#include <sys/types.h>
+
 #include "broker/listen.h"
 
 /*
@@ -16,6 +18,10 @@
  * $TMPDIR or /tmp: listener->nonce_file. 0 or -errno, then nothing is left behind.
  */
 int listen_nonce_make(Listener *listener);
+
+/* Makes the file and its folder another user's, who is to read it and to remove both. Nothing to do
+ * if there is none. 0 or -errno. */
+int listen_nonce_give(const Listener *listener, uid_t uid, gid_t gid);
 
 /* Removes the file and its folder, if there are any. Idempotent. */
 void listen_nonce_remove(Listener *listener);

@@ -227,6 +227,21 @@ static int listen_on(Start *start)
         return r;
 }
 
+static int become_user(Start *start)
+{
+        const RunAs *user = &start->user;
+        ListenError error;
+        int r = 0;
+
+        if (user->is_other)
+                r = listen_give(start->listeners, user->uid, user->gid, &error);
+        if (r < 0) {
+                log_error("%s", error.text);
+                return r;
+        }
+        return runas_apply(user);
+}
+
 /* All that must be done while there is one thread. */
 static int prepare(Start *start)
 {
@@ -253,7 +268,7 @@ static int prepare(Start *start)
         if (r < 0)
                 return r;
         raise_fd_limit();
-        return runas_apply(&start->user);
+        return become_user(start);
 }
 
 int start_run(const Options *options)

@@ -226,6 +226,37 @@ class ProcessTest(ProcessTestCase):
         process.terminate()
         self.assertEqual(process.wait(PATIENCE_S), 0)
 
+    def test_user_other_owns_the_nonce_file_and_removes_it(self):
+        """Also another user's programs read it; in a folder like /tmp, where only owners remove."""
+        nonces = self.path("nonces")
+        os.mkdir(nonces)
+        os.chmod(nonces, 0o1777)
+        environment = {**self.environment(), "TMPDIR": nonces}
+        listen = "<listen>unix:path=bus</listen><listen>nonce-tcp:host=127.0.0.1</listen>"
+        user = "nobody" if IS_ROOT else "root"
+        process, address = self.start(elements="<user>%s</user>" % user, listen=listen,
+                                      env=environment)
+        if not IS_ROOT:
+            self.assertEqual(process.wait(PATIENCE_S), 1)
+            with open(self.path("log"), encoding="utf-8") as log:
+                self.assertRegex(log.read(), "the nonce file %s/.* cannot be given to uid 0, as "
+                                 "whom the bus is to run: Operation not permitted; start as root"
+                                 % nonces)
+            self.assertEqual(os.listdir(nonces), [])
+            return
+        nobody = pwd.getpwnam("nobody")
+        path = address.split("noncefile=")[1].split(",")[0]
+        for one, mode in ((path, 0o600), (os.path.dirname(path), 0o700)):
+            about = os.lstat(one)
+            self.assertEqual((about.st_uid, about.st_gid), (nobody.pw_uid, nobody.pw_gid))
+            self.assertEqual(stat.S_IMODE(about.st_mode), mode)
+        read = subprocess.run(["cat", path], user=nobody.pw_uid, group=nobody.pw_gid,
+                              extra_groups=[], capture_output=True, timeout=PATIENCE_S, check=True)
+        self.assertEqual(len(read.stdout), 16)
+        process.terminate()
+        self.assertEqual(process.wait(PATIENCE_S), 0)
+        self.assertEqual(os.listdir(nonces), [])
+
     def test_system_bus_runs_as_its_user(self):
         command = [DAEMON, "--system", "--nofork", "--nopidfile", "--nosyslog", "--print-address",
                    "--address=unix:path=" + self.path("bus"), *backend_options()]

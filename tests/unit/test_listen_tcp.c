@@ -280,6 +280,41 @@ static void test_listen_tcp_nonce_file_is_private_and_goes_with_the_bus(void **s
         assert_int_equal(listen_fixture_count_files(), 0);
 }
 
+/* The bus is to run as another user: that one reads the file, and may remove it with its folder. */
+static void test_listen_tcp_nonce_file_is_given_away(void **state)
+{
+        enum { OTHER_UID = 65534, OTHER_GID = 65533 };
+        uid_t uid = geteuid() == 0 ? OTHER_UID : geteuid();
+        gid_t gid = geteuid() == 0 ? OTHER_GID : getegid();
+        Listeners *listeners = listen_fixture_open_one("nonce-tcp:host=127.0.0.1");
+        ListenError error = {.text = ""};
+        char path[256];
+        struct stat stat;
+
+        (void)state;
+        find_nonce_file(listeners, path, sizeof(path));
+        assert_int_equal(listen_give(listeners, uid, gid, &error), 0);
+        for (unsigned i = 0; i < 2; i++) {
+                assert_int_equal(lstat(path, &stat), 0);
+                assert_int_equal(stat.st_uid, uid);
+                assert_int_equal(stat.st_gid, gid);
+                assert_int_equal(stat.st_mode & 07777, i == 0 ? 0600 : 0700);
+                if (i == 0)
+                        *strrchr(path, '/') = '\0';
+        }
+        /* Somebody has taken it away: told, not ignored. */
+        assert_int_equal(unlink(listeners->items[0].nonce_file), 0);
+        assert_int_equal(listen_give(listeners, uid, gid, &error), -ENOENT);
+        assert_non_null(strstr(error.text, "cannot be given to uid"));
+        assert_non_null(strstr(error.text, listeners->items[0].nonce_file));
+        listen_close(listeners);
+        assert_int_equal(lstat(path, &stat), -1);
+
+        listeners = listen_fixture_open_one("tcp:host=127.0.0.1");
+        assert_int_equal(listen_give(listeners, uid, gid, &error), 0);
+        listen_close(listeners);
+}
+
 static void test_listen_tcp_nonces_differ_but_not_by_family(void **state)
 {
         const char *addresses[] = {"nonce-tcp:bind=*", "nonce-tcp:host=127.0.0.1"};
@@ -353,6 +388,7 @@ int main(void)
                 LISTEN_TEST(test_listen_tcp_family_is_kept_to),
                 LISTEN_TEST(test_listen_tcp_wrong_addresses_refused),
                 LISTEN_TEST(test_listen_tcp_nonce_file_is_private_and_goes_with_the_bus),
+                LISTEN_TEST(test_listen_tcp_nonce_file_is_given_away),
                 LISTEN_TEST(test_listen_tcp_nonces_differ_but_not_by_family),
                 LISTEN_TEST(test_listen_tcp_no_place_for_the_nonce_is_refused),
                 LISTEN_TEST(test_listen_tcp_off_loopback_warns),
