@@ -29,6 +29,7 @@
         X(SEND_PUSHED)        /* sender: pushed */                                                 \
         X(SEND_UNCAPTURED)    /* sender: nobody watches, it sees; no push */                       \
         X(SEND_CAPTURED)      /* sender: shown to monitors; no receiver has it */                  \
+        X(SEND_DELIVERED)     /* sender: pushed to the recipient, to no eavesdropper yet */        \
         X(NAME_LOADED)        /* owner: found by a name of it, its epoch not read */               \
         X(NAME_ANNOUNCED)     /* new owner, or else the old: marked, announced, not published */   \
         X(HELLO_BEGUN)        /* 0: nothing is locked or done */                                   \

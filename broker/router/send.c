@@ -199,11 +199,16 @@ static MailboxPush send_push_captured(RouterThread *thread, Endpoint *sender, Ro
         capture_show(&step, message, &query, 1, thread->n_targets > 0);
         capture_denied(&step, &query);
         STAGE_STOP(SEND_CAPTURED, sender->id);
+        /* Others get it behind the recipient, who may have sent and forgotten it by then. */
+        step_adopt(&step, message);
+        message_ref(message, 1);
         push = step_deliver(thread, route->to, message, NULL, STEP_PLAIN);
+        STAGE_STOP(SEND_DELIVERED, sender->id);
         step_push_targets(&step, message, &query, STEP_CAPTURED);
         if (message->captured && !step_is_pushed(push))
                 message_drop_receivers(message, 1);
         step_end(&step);
+        message_unref(&thread->pool, message, 1);
         return push;
 }
 

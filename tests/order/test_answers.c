@@ -129,6 +129,30 @@ static void test_answers_eavesdropper_sees_one_stream(void **state)
         expect_nothing(eavesdropper);
 }
 
+/* The callee's mailbox has the call, the eavesdropper's has not, when another worker flushes the
+ * callee: what is not everywhere is not sent. */
+static void test_answers_eavesdropped_call_is_sent_when_all_have_it(void **state)
+{
+        Scene *scene = *state;
+        RawClient *caller = directed_join(scene, 0), *holder = directed_join(scene, 1),
+                  *callee = directed_join(scene, 2), *eavesdropper = directed_join(scene, 3);
+        const RawHeader call = scene_method(callee->unique_name, "One", NULL);
+        StagedStop *delivered, *hold;
+
+        scene_match(eavesdropper, "eavesdrop='true',type='method_call',interface='t.I'");
+        hold = directed_hold(holder, callee);
+        delivered = directed_arm(SEND_DELIVERED, directed_id(caller));
+        (void)scene_send(caller, &call);
+        directed_wait(delivered);
+        directed_release(hold);
+        (void)expect_signal(callee, holder->unique_name, "Held");
+        if (delivered)
+                directed_wait_blocked(directed_worker(holder), callee);
+        directed_release(delivered);
+        (void)expect_call(callee, caller->unique_name, "One");
+        (void)expect_call(eavesdropper, caller->unique_name, "One");
+}
+
 /* A rule that eavesdrops is added, and acknowledged, when a unicast is on its way. */
 static void test_answers_new_eavesdropper_misses_nothing(void **state)
 {
@@ -236,6 +260,7 @@ int main(void)
                 directed_test(test_answers_callee_that_left_before_the_record_is_answered_for),
                 directed_test(test_answers_callee_that_left_before_the_push_answers_once),
                 directed_test(test_answers_eavesdropper_sees_one_stream),
+                directed_test(test_answers_eavesdropped_call_is_sent_when_all_have_it),
                 directed_test(test_answers_new_eavesdropper_misses_nothing),
                 directed_test(test_answers_fds_stay_with_their_message),
                 directed_test(test_answers_round_trip_to_the_bus_is_a_barrier),
