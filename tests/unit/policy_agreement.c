@@ -15,6 +15,7 @@
 #include "broker/base/hash.h"
 #include "broker/base/log.h"
 #include "broker/router/judge.h"
+#include "broker/router/matches.h"
 #include "tests/support/policyliteral.h"
 #include "tests/support/policyrandom.h"
 
@@ -120,6 +121,7 @@ static bool judges_alike(World *world, const PolicyCase *self, size_t from, size
         message.addressed = false;
         message.requested = false;
         for (unsigned by_bus = 0; by_bus < 2; by_bus++) {
+                matches_begin(thread); /* as every look-up does */
                 thread->targets[0] = recipient;
                 thread->n_targets = 1;
                 judge_targets(thread, by_bus ? NULL : sender, &header, JUDGE_LOCKED);
