@@ -146,10 +146,10 @@ void peer_begin_stall(Shard *shard, Peer *peer); /* output waits; no effect if i
 void peer_end_stall(Shard *shard, Peer *peer);   /* something was taken, or the duty ends */
 
 /* The same: the fds of the first message. Whether they have to wait until others have been read;
- * attaching them (false: out of memory); the kernel did not take them. */
+ * attaching them (false: out of memory); after the first, they are not sent now after all. */
 bool peer_output_fds_must_wait(Shard *shard, Peer *peer);
 bool peer_output_attach_fds(Shard *shard, Peer *peer, struct msghdr *header);
-void peer_output_fds_refused(Shard *shard, Peer *peer);
+void peer_output_fds_withdraw(Shard *shard, Peer *peer);
 void peer_output_fds_deinit(Peer *peer, Router *router); /* the peer's end */
 
 /* Between the files of the input side. */

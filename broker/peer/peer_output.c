@@ -239,6 +239,7 @@ void peer_flush(Shard *shard, Peer *peer)
         n = peer_fill(peer, shard->iovecs + shard->n_iovecs,
                       room < IO_IOVECS_MAX ? room : IO_IOVECS_MAX);
         if (n == 0) { /* not committed yet: the duty stays, for the next turn */
+                peer_output_fds_withdraw(shard, peer);
                 peer->endpoint.duty_node.next = shard->uncommitted;
                 shard->uncommitted = &peer->endpoint.duty_node;
                 STAGE_STOP(OUTPUT_UNCOMMITTED, peer->endpoint.id);
@@ -323,8 +324,8 @@ void peer_handle_sent(Shard *shard, Peer *peer)
                 peer_abandon(shard, peer);
                 return;
         }
-        if (result == -ETOOMANYREFS) { /* not its fault: it has read what came before */
-                peer_output_fds_refused(shard, peer);
+        if (result == -ETOOMANYREFS) { /* not its fault: the user has too many in flight */
+                peer_output_fds_withdraw(shard, peer);
                 peer_end_stall(shard, peer);
                 peer_park(shard, peer);
                 return;

@@ -85,7 +85,7 @@ bool peer_output_fds_must_wait(Shard *shard, Peer *peer)
         return !peer_send_ahead(router, output, n_fds);
 }
 
-void peer_output_fds_refused(Shard *shard, Peer *peer)
+void peer_output_fds_withdraw(Shard *shard, Peer *peer)
 {
         peer_give_back_ahead(shard->thread.router, &peer->output,
                              peer->output.first->message->n_fds);

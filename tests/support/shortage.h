@@ -19,6 +19,9 @@ void shortage_begin(long n);
 /* How many there were since. */
 long shortage_count(void);
 
+/* Blocks that were allocated and not freed yet. */
+long shortage_n_live(void);
+
 /* Counts one; whether it fails. For other allocating functions that a test wraps. */
 bool shortage_strikes(void);
 

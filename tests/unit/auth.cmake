@@ -8,12 +8,12 @@ foreach(name cookies keyring keyring_faults keyring_world)
 endforeach()
 ringbus_unit_test(credentials DEPENDS ringbus_auth)
 
-# What the system refuses: memory (scarce.c), and system calls.
-set(SCARCE_WRAP alloc_bytes alloc_zeroed alloc_resize alloc_string alloc_free)
+# What the system refuses: memory (tests/support/shortage.h), and system calls.
 function(ringbus_shortage_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;WRAP" ${ARGN})
-  ringbus_unit_test(${name} SOURCES test_${name}.c scarce.c ${ARG_SOURCES} DEPENDS ringbus_auth)
-  foreach(function ${SCARCE_WRAP} ${ARG_WRAP})
+  ringbus_unit_test(${name} SOURCES test_${name}.c ${ARG_SOURCES} DEPENDS ringbus_auth)
+  ringbus_short_of_memory(test_${name})
+  foreach(function ${ARG_WRAP})
     target_link_options(test_${name} PRIVATE "-Wl,--wrap=${function}")
   endforeach()
 endfunction()

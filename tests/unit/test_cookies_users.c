@@ -13,7 +13,7 @@
 #include "auth/cookies.h"
 #include "broker/base/assert.h"
 #include "tests/unit/keyring_fixture.h"
-#include "tests/unit/scarce.h"
+#include "tests/support/shortage.h"
 
 /* What the database holds: one user, who is the bus's. */
 static struct {
@@ -129,7 +129,7 @@ static void test_cookies_users_database_that_fails_is_not_for_ever(void **state)
 static void test_cookies_users_every_allocation_may_fail(void **state)
 {
         KeyringFixture *fixture = *state;
-        long before = scarce_n_live(), n = 0;
+        long before = shortage_n_live(), n = 0;
         bool granted = false;
 
         for (; !granted; n++) {
@@ -137,11 +137,11 @@ static void test_cookies_users_every_allocation_may_fail(void **state)
 
                 assert_true(n < 100);
                 cookies_init(&cookies, geteuid(), &fixture->world);
-                scarce_allow(n);
+                shortage_begin(n);
                 granted = ask(&cookies, "me").granted;
-                scarce_allow(-1);
+                shortage_begin(-1);
                 cookies_deinit(&cookies);
-                assert_int_equal(scarce_n_live(), before);
+                assert_int_equal(shortage_n_live(), before);
         }
         assert_in_range(n, 6, 50); /* name, home, its copy, and the keyring's */
 }

@@ -18,7 +18,7 @@
 
 #include "auth/credentials.h"
 #include "broker/base/assert.h"
-#include "tests/unit/scarce.h"
+#include "tests/support/shortage.h"
 
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
@@ -90,7 +90,7 @@ static int read_credentials(Credentials *credentials)
 static void expect_label(const char *label, size_t size)
 {
         Credentials credentials;
-        long before = scarce_n_live();
+        long before = shortage_n_live();
 
         assert_int_equal(read_credentials(&credentials), 0);
         assert_int_equal(credentials.uid, 7);
@@ -101,7 +101,7 @@ static void expect_label(const char *label, size_t size)
         else
                 assert_null(credentials.security_label);
         credentials_deinit(&credentials);
-        assert_int_equal(scarce_n_live(), before);
+        assert_int_equal(shortage_n_live(), before);
 }
 
 /* SELinux counts the terminating nul byte in, AppArmor and Smack do not. */
@@ -183,7 +183,7 @@ static void test_credentials_faults_old_kernel_tells_ids_only(void **state)
 static void test_credentials_faults_every_allocation_may_fail(void **state)
 {
         Credentials credentials = {.uid = 99};
-        long before = scarce_n_live(), n = 0;
+        long before = shortage_n_live(), n = 0;
         int r = -ENOMEM;
 
         (void)state;
@@ -192,16 +192,16 @@ static void test_credentials_faults_every_allocation_may_fail(void **state)
         for (; r == -ENOMEM; n++) {
                 assert_true(n < 100);
                 assert_int_equal(credentials.uid, 99); /* not written */
-                scarce_allow(n);
+                shortage_begin(n);
                 r = read_credentials(&credentials);
-                scarce_allow(-1);
+                shortage_begin(-1);
                 if (r < 0)
-                        assert_int_equal(scarce_n_live(), before);
+                        assert_int_equal(shortage_n_live(), before);
         }
         assert_int_equal(r, 0);
         assert_int_equal(n, 4); /* groups, room for one more, the label; then none */
         credentials_deinit(&credentials);
-        assert_int_equal(scarce_n_live(), before);
+        assert_int_equal(shortage_n_live(), before);
 }
 
 static void test_credentials_faults_another_user_keeps_nothing_of_the_peer(void **state)

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "broker/base/assert.h"
-#include "tests/unit/scarce.h"
+#include "tests/support/shortage.h"
 
 #define LOCK KEYRING_CONTEXT ".lock"
 #define TWO_KEYS "7 1699999690 abcdef\n8 1699999695 012345\n" /* valid, but not young */
@@ -252,16 +252,16 @@ static void test_keyring_shortage_every_allocation_may_fail(void **state)
         KeyringKey key;
 
         keyring_fixture_write(fixture, TWO_KEYS);
-        before = scarce_n_live();
+        before = shortage_n_live();
         for (; r == -ENOMEM; n++) {
                 unsigned next_s = 0;
 
                 expect_keys(fixture, 0);
                 assert_true(n < 100);
-                scarce_allow(n);
+                shortage_begin(n);
                 r = keyring_rotate(&fixture->ring, &next_s, &fixture->text);
-                scarce_allow(-1);
-                assert_int_equal(scarce_n_live(), before);
+                shortage_begin(-1);
+                assert_int_equal(shortage_n_live(), before);
                 assert_true((r == 0) == (next_s > 0));
                 if (r < 0)
                         assert_true(strstr(fixture->text.text, "out of memory") ||
@@ -270,9 +270,9 @@ static void test_keyring_shortage_every_allocation_may_fail(void **state)
         assert_int_equal(r, 0);
         assert_in_range(n, 5, 50);
         expect_keys(fixture, 1);
-        scarce_allow(0);
+        shortage_begin(0);
         assert_int_equal(keyring_get(&fixture->ring, &key, &fixture->text), -ENOMEM);
-        scarce_allow(-1);
+        shortage_begin(-1);
         assert_string_equal(fixture->text.text, "out of memory");
 }
 

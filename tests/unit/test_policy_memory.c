@@ -12,7 +12,7 @@
 
 #include "auth/policy.h"
 #include "broker/base/assert.h"
-#include "tests/unit/scarce.h"
+#include "tests/support/shortage.h"
 
 enum {
         N_ALLOCATIONS = 7, /* policy, order, texts (3), tests, sections */
@@ -41,7 +41,7 @@ static void test_policy_memory_every_allocation_may_fail(void **state)
 {
         PolicyRule items[5];
         PolicyRules rules = make_rules(items);
-        long before = scarce_n_live(), n = 0;
+        long before = shortage_n_live(), n = 0;
         int r = -ENOMEM;
 
         (void)state;
@@ -49,15 +49,15 @@ static void test_policy_memory_every_allocation_may_fail(void **state)
                 Policy *policy = NULL;
 
                 assert_true(n < N_ALLOCATIONS_MAX);
-                scarce_allow(n);
+                shortage_begin(n);
                 r = policy_compile(&rules, 1, &policy);
-                scarce_allow(-1);
+                shortage_begin(-1);
                 if (r == 0) {
                         assert_non_null(policy);
                         policy = policy_free(policy);
                 }
                 assert_null(policy);
-                assert_int_equal(scarce_n_live(), before);
+                assert_int_equal(shortage_n_live(), before);
         }
         assert_int_equal(r, 0);
         assert_int_equal(n, N_ALLOCATIONS + 1);
@@ -69,9 +69,9 @@ static void test_policy_memory_open_policy_may_fail(void **state)
         Policy *policy = NULL;
 
         (void)state;
-        scarce_allow(0);
+        shortage_begin(0);
         assert_int_equal(policy_compile_open(1, &policy), -ENOMEM);
-        scarce_allow(-1);
+        shortage_begin(-1);
         assert_null(policy);
         assert_int_equal(policy_compile_open(1, &policy), 0);
         assert_true(policy->allows_all_messages && policy->allows_all_names);
