@@ -16,7 +16,10 @@ test_count() {
 [  SKIPPED ] 1 test(s), listed below:
 [  SKIPPED ] test_uring_send_refused</system-out></testcase>
   <testcase name="fine" status="run"/>
-  <testcase name="bad" status="fail"><failure message="Failed"/></testcase>
+  <testcase name="bad" status="fail"><failure message="Failed"/><system-out>[ RUN      ] test_b
+[  ERROR   ] --- 1 != 2
+[   LINE   ] --- b.c:7: error: Failure!
+[  FAILED  ] test_b</system-out></testcase>
   <testcase name="gone" status="notrun"><skipped message="Unable to find executable"/></testcase>
   <testcase name="off" status="disabled"><skipped message="Disabled"/></testcase>
   <testcase name="asked" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/></testcase>
@@ -25,6 +28,11 @@ XML
         same "$("$TOP/tools/ctest-count" "$TREE/run.xml")" "2 2 2"
         same "$("$TOP/tools/ctest-count" --skipped "$TREE/run.xml" | tr '\n' ' ')" \
                 "good: test_uring_send_refused off asked "
+        same "$("$TOP/tools/ctest-count" --failed "$TREE/run.xml")" "bad
+    [  ERROR   ] --- 1 != 2
+    [   LINE   ] --- b.c:7: error: Failure!
+gone
+    Unable to find executable"
         echo '<testsuite>' >"$TREE/run.xml"
         same "$("$TOP/tools/ctest-count" "$TREE/run.xml" 2>/dev/null || echo refused)" refused
 }
