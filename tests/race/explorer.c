@@ -4,15 +4,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <ucontext.h>
 
 #include "broker/base/assert.h"
 #include "tests/race/explorer_atomics.h"
+#include "tests/race/fiber.h"
 
 enum { STACK_SIZE = 256 * 1024, CHOICES_MAX = 4096 };
 
 typedef struct Coroutine {
-        ucontext_t context;
+        Fiber fiber;
         bool ended;
         bool (*is_ready)(void); /* NULL: it can go on */
 } Coroutine;
@@ -26,7 +26,7 @@ typedef struct Choice {
 /* Static: one exploration at a time, and the points have no argument to find it by. */
 static struct {
         Explorer *explorer; /* NULL: no exploration; points do nothing */
-        ucontext_t outside;
+        Fiber outside;
         Coroutine coroutines[EXPLORER_THREADS_MAX];
         unsigned current;
         bool looking; /* inside is_ready(): not a step */
@@ -114,7 +114,7 @@ static void schedule(void)
         if (n == 0) {
                 for (unsigned i = 0; i < search.explorer->n_threads; i++)
                         ASSERT(search.coroutines[i].ended && "somebody waits for ever");
-                swapcontext(&search.coroutines[from].context, &search.outside);
+                fiber_change(&search.coroutines[from].fiber, &search.outside);
                 return;
         }
         if (could_stay && search.preemptions == search.explorer->preemptions_max)
@@ -125,7 +125,7 @@ static void schedule(void)
         if (chosen == from)
                 return;
         search.current = chosen;
-        swapcontext(&search.coroutines[from].context, &search.coroutines[chosen].context);
+        fiber_change(&search.coroutines[from].fiber, &search.coroutines[chosen].fiber);
 }
 
 void explorer_point(void)
@@ -175,11 +175,7 @@ static void run_interleaving(Explorer *explorer)
 
                 coroutine->ended = false;
                 coroutine->is_ready = NULL;
-                getcontext(&coroutine->context);
-                coroutine->context.uc_stack.ss_sp = stacks[i];
-                coroutine->context.uc_stack.ss_size = STACK_SIZE;
-                coroutine->context.uc_link = NULL;
-                makecontext(&coroutine->context, run_thread, 0);
+                fiber_begin(&coroutine->fiber, stacks[i], STACK_SIZE, run_thread);
         }
         explorer->begin();
         search.at = 0;
@@ -187,7 +183,7 @@ static void run_interleaving(Explorer *explorer)
         search.failures = 0;
         search.explorer = explorer;
         search.current = choose(explorer->n_threads);
-        swapcontext(&search.outside, &search.coroutines[search.current].context);
+        fiber_change(&search.outside, &search.coroutines[search.current].fiber);
         explorer->n_interleavings++;
         /* The checks are no steps, but a failing one is to be explained. */
         search.looking = true;

@@ -8,7 +8,7 @@ if(NOT RINGBUS_SANITIZE)
   function(ringbus_explore_test name)
     cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
     list(TRANSFORM ARG_SOURCES PREPEND "${CMAKE_SOURCE_DIR}/broker/")
-    add_executable(explore_${name} explore_${name}.c explorer.c ${ARG_SOURCES})
+    add_executable(explore_${name} explore_${name}.c explorer.c fiber.c ${ARG_SOURCES})
     target_compile_options(explore_${name} PRIVATE
       "SHELL:-include ${CMAKE_SOURCE_DIR}/tests/race/explorer_atomics.h")
     target_link_libraries(explore_${name} PRIVATE ${ARG_DEPENDS} ringbus_sync ringbus_base
@@ -36,7 +36,7 @@ if(NOT RINGBUS_SANITIZE)
   # not its library: weak_plain.c has the functions that the compiler calls. It has none for atomic
   # operations, so one that weak_atomics.h does not rename fails to link.
   add_library(weak_explorer OBJECT
-    weak.c weak_arena.c weak_memory.c weak_search.c weak_plain.c)
+    fiber.c weak.c weak_arena.c weak_memory.c weak_search.c weak_plain.c)
   target_compile_options(weak_explorer PRIVATE -O2)
   target_link_libraries(weak_explorer PRIVATE ringbus_flags)
 

@@ -34,8 +34,7 @@ static unsigned properties_of(memory_order order)
 static void note_site(const char *function, const char *operation, unsigned properties)
 {
         for (unsigned i = 0; i < weak_n_sites; i++)
-                if (strcmp(weak_sites[i].function, function) == 0 &&
-                    strcmp(weak_sites[i].operation, operation) == 0) {
+                if (weak_sites[i].function == function && weak_sites[i].operation == operation) {
                         weak_sites[i].properties |= properties;
                         return;
                 }

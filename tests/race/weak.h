@@ -60,7 +60,8 @@ typedef struct WeakSite {
 
 enum { WEAK_SITES_MAX = 128 };
 
-/* The atomic operations that have been executed since the process started. */
+/* The atomic operations that have been executed since the process started; a function that is
+ * compiled into several files comes once for each. */
 extern WeakSite weak_sites[WEAK_SITES_MAX];
 extern unsigned weak_n_sites;
 

@@ -4,9 +4,9 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
-#include <ucontext.h>
 
 #include "broker/base/assert.h"
+#include "tests/race/fiber.h"
 #include "tests/race/weak.h"
 #include "tests/race/weak_memory.h"
 
@@ -15,7 +15,7 @@ enum { STACK_SIZE = 128 * 1024, CHOICES_MAX = 4096, STEPS_MAX = 2000, NOTES_PRIN
 typedef enum Blocking { NEVER, WHILE_SET, WHILE_CLEAR } Blocking;
 
 typedef struct Coroutine {
-        ucontext_t context;
+        Fiber fiber;
         bool ended;
         /* The step it wants to take next. */
         unsigned location;
@@ -37,7 +37,7 @@ typedef struct Note {
 
 static struct {
         WeakScenario *scenario; /* NULL: none runs */
-        ucontext_t outside;
+        Fiber outside;
         jmp_buf checking; /* where a failing check of `end` goes to */
         Coroutine coroutines[WEAK_THREADS_MAX];
         unsigned current;
@@ -85,8 +85,7 @@ _Noreturn void search_fail(const char *reason)
         snprintf(search.failure, sizeof(search.failure), "%s", reason);
         if (search.ending)
                 longjmp(search.checking, 1);
-        setcontext(&search.outside);
-        __builtin_unreachable();
+        fiber_leave(&search.outside);
 }
 
 /* EXCEPTION: takes the place of broker/base/assert.c, so that a failing assertion of the code under
@@ -206,7 +205,7 @@ static void schedule(Coroutine *me)
 
         if (chosen == me)
                 return;
-        swapcontext(&me->context, chosen ? &chosen->context : &search.outside);
+        fiber_change(&me->fiber, chosen ? &chosen->fiber : &search.outside);
 }
 
 static unsigned take_step(void *address, size_t size, Blocking blocking, bool is_sc)
@@ -217,7 +216,7 @@ static unsigned take_step(void *address, size_t size, Blocking blocking, bool is
         me->blocking = blocking;
         me->is_sc = is_sc;
         if (search.starting)
-                swapcontext(&me->context, &search.outside);
+                fiber_change(&me->fiber, &search.outside);
         else
                 schedule(me);
         search.scenario->n_steps++;
@@ -273,7 +272,7 @@ static void run_thread(void)
         search.scenario->threads[search.current]();
         me->ended = true;
         if (search.starting)
-                setcontext(&search.outside);
+                fiber_leave(&search.outside);
         schedule(me);
         ASSERT_NOT_REACHED();
 }
@@ -286,13 +285,9 @@ static void start_threads(void)
 
                 coroutine->ended = false;
                 coroutine->explored = 0;
-                getcontext(&coroutine->context);
-                coroutine->context.uc_stack.ss_sp = stacks[i];
-                coroutine->context.uc_stack.ss_size = STACK_SIZE;
-                coroutine->context.uc_link = NULL;
-                makecontext(&coroutine->context, run_thread, 0);
+                fiber_begin(&coroutine->fiber, stacks[i], STACK_SIZE, run_thread);
                 search.current = i;
-                swapcontext(&search.outside, &coroutine->context);
+                fiber_change(&search.outside, &coroutine->fiber);
         }
         search.starting = false;
         search.current = 0;
@@ -321,7 +316,7 @@ static void run_execution(WeakScenario *scenario)
         if (!search.failure[0]) {
                 first = choose_thread();
                 if (first)
-                        swapcontext(&search.outside, &first->context);
+                        fiber_change(&search.outside, &first->fiber);
         }
         if (search.cut) {
                 scenario->n_cut++;
