@@ -38,10 +38,10 @@ typedef struct MediatorQuestion {
 typedef struct Mediator Mediator;
 
 struct Mediator {
-        const char *title;    /* as people write it: "SELinux" */
-        const char *article;  /* "An" */
-        bool reads_messages;  /* about sending it says yes or no by more than the labels */
-        bool ignores_replies; /* that the recipient waits for: it is not asked about them */
+        const char *title;     /* as people write it: "SELinux" */
+        const char *complaint; /* what begins the words about a message that it lets nobody send */
+        bool reads_messages;   /* about sending it says yes or no by more than the labels */
+        bool ignores_replies;  /* that the recipient waits for: it is not asked about them */
         bool mediates_eavesdropping;
 
         /* Whether the answer can be no, by the labels: a cheap question that comes first. */

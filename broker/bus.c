@@ -75,7 +75,7 @@ static void bus_read_command(Bus *bus, Credentials *credentials)
         bool judges;
 
         qsbr_online();
-        judges = !router_root(&bus->router)->policy->allows_all_messages;
+        judges = router_judges(router_root(&bus->router));
         qsbr_offline();
         if (judges)
                 credentials_read_command(credentials);

@@ -285,7 +285,8 @@ void driver_handle(Driver *driver, Shard *shard, Peer *peer, Incoming *incoming)
         /* A Hello is shown with the name that it brings, unless that is too much inside a step.
          * What is refused is shown with the error. */
         call.shown = false;
-        if (!first && !judge_to_bus(call.thread, call.caller, call.header)) {
+        if (first ? !judge_hello(call.thread, call.caller, call.header)
+                  : !judge_to_bus(call.thread, call.caller, call.header)) {
                 driver_fail(&call, "AccessDenied", "%s", judge_refusal(call.thread));
                 return;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AddMatch and RemoveMatch. */
 #include "broker/driver/driver_private.h"
+#include "broker/router/judge.h"
 #include "broker/router/rules.h"
 
 bool driver_parse_rule(DriverCall *call, Text text, char *scratch, MatchRule *rule)
@@ -38,6 +39,10 @@ void driver_add_match(DriverCall *call)
                         driver_fail(call, "AccessDenied",
                                     "Connection \"%s\" is not allowed to eavesdrop",
                                     call->caller->unique_name);
+                        return;
+                }
+                if (rule.eavesdrop && !judge_eavesdropping(call->thread, call->caller)) {
+                        driver_fail(call, "AccessDenied", "%s", judge_refusal(call->thread));
                         return;
                 }
                 if (driver_wants_ack(call))

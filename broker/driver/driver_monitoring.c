@@ -2,6 +2,7 @@
 /* org.freedesktop.DBus.Monitoring. */
 #include "broker/base/log.h"
 #include "broker/driver/driver_private.h"
+#include "broker/router/judge.h"
 #include "broker/router/rules.h"
 
 const DriverMethod driver_monitoring_methods[] = {
@@ -65,6 +66,10 @@ void driver_become_monitor(DriverCall *call)
         const DriverRules rules = driver_read_rules(call);
         Message *reply = NULL;
 
+        if (!judge_eavesdropping(call->thread, call->caller)) {
+                driver_fail(call, "AccessDenied", "%s", judge_refusal(call->thread));
+                return;
+        }
         if (driver_read_u32(call) != 0) {
                 driver_fail(call, "InvalidArgs", "BecomeMonitor does not support any flags yet");
                 return;

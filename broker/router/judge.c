@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker/router/judge.h"
-
-#include <stdio.h>
+#include "broker/router/judge_private.h"
 
 #include "broker/base/trace.h"
+#include "broker/router/mediate.h"
 #include "broker/router/step.h"
-
-/* A connection with one snapshot of its names, for the key and the decision alike. */
-typedef struct JudgeParty {
-        PolicyParty party;
-        const Endpoint *endpoint; /* NULL: the bus */
-        const NameSet *names;
-} JudgeParty;
 
 /* A message on trial. */
 typedef struct Judge {
@@ -21,47 +13,6 @@ typedef struct Judge {
         JudgeParty sender;
         PolicyShape shape; /* without what depends on the recipient */
 } Judge;
-
-static bool judge_name_fits(Text mine, Text name, bool is_prefix)
-{
-        if (!is_prefix)
-                return text_equal(mine, name);
-        return text_starts_with(mine, name) &&
-               (mine.size == name.size || mine.data[name.size] == '.');
-}
-
-static bool judge_has_name(const void *context, Text name, bool is_prefix)
-{
-        const JudgeParty *self = context;
-        const unsigned n = self->names ? self->names->n : 0;
-
-        if (judge_name_fits(endpoint_name(self->endpoint), name, is_prefix))
-                return true;
-        for (unsigned i = 0; i < n; i++)
-                if (judge_name_fits(names_text(self->names->items[i]), name, is_prefix))
-                        return true;
-        return false;
-}
-
-static void judge_begin_party(JudgeParty *self, const Endpoint *endpoint)
-{
-        const Credentials *credentials;
-
-        *self = (JudgeParty){.endpoint = endpoint};
-        if (!endpoint)
-                return;
-        credentials = endpoint->credentials;
-        self->names = cell_get(&endpoint->names);
-        self->party =
-                (PolicyParty){.uid = endpoint->uid, .has_name = judge_has_name, .context = self};
-        if (credentials && credentials->groups) {
-                self->party.gids = credentials->groups;
-                self->party.n_gids = credentials->n_groups;
-        } else if (credentials) { /* a kernel that does not tell: at least this one is known */
-                self->party.gids = &credentials->gid;
-                self->party.n_gids = 1;
-        }
-}
 
 /* NULL: the bus. */
 static const PolicyParty *judge_party(const JudgeParty *self)
@@ -113,7 +64,14 @@ static PolicyShape judge_shape(const Judge *judge, unsigned flags)
         return shape;
 }
 
-/* What the policy says about the message as sent to one recipient. */
+static const Mediator *judge_mediate(const Judge *judge, const Endpoint *to, unsigned flags)
+{
+        return judge->sender.endpoint ? mediate_send(judge->thread, judge->sender.endpoint, to,
+                                                     judge->header, flags & POLICY_SHAPE_REQUESTED)
+                                      : NULL;
+}
+
+/* What the security modules and the policy say about the message as sent to one recipient. */
 static Verdict judge_ask(Judge *judge, const Endpoint *to, unsigned flags)
 {
         RouterThread *thread = judge->thread;
@@ -121,6 +79,12 @@ static Verdict judge_ask(Judge *judge, const Endpoint *to, unsigned flags)
         VerdictKey key;
         Verdict verdict;
 
+        if (mediate_is_needed(thread)) {
+                if (judge_mediate(judge, to, flags))
+                        return VERDICT_MEDIATED;
+                if (judge->policy->allows_all_messages)
+                        return VERDICT_ALLOWED;
+        }
         judge_begin_party(&recipient, to);
         key = (VerdictKey){.sender = judge_id(judge->sender.endpoint),
                            .recipient = judge_id(to),
@@ -152,18 +116,32 @@ static unsigned judge_count(const Judge *judge, const Endpoint *to, unsigned fla
         return policy_count_send(judge->policy, from, judge_party(&recipient), &shape);
 }
 
+/* Of the module that said no; where answers are not remembered it may say yes by now. */
+static const char *judge_complain(const Judge *judge, const Endpoint *to, unsigned flags)
+{
+        const Mediator *mediator = judge_mediate(judge, to, flags);
+
+        return mediator ? mediator->complaint
+                        : "A security policy prevents this sender from sending this message to "
+                          "this recipient";
+}
+
 /* Puts a verdict into words. */
 static void judge_word(const Judge *judge, const Endpoint *to, unsigned flags, Verdict verdict)
 {
         RouterThread *thread = judge->thread;
         RefusalsCase what = {.complaint = "Rejected send message",
-                             .n_matches = judge_count(judge, to, flags, verdict),
+                             .counts_matches = verdict != VERDICT_MEDIATED,
                              .header = judge->header,
                              .sender = judge->sender.endpoint,
                              .recipient = to,
                              .requested_reply = flags & POLICY_SHAPE_REQUESTED};
 
         TRACE_WINDOW(TRACE_EXEMPT);
+        if (what.counts_matches)
+                what.n_matches = judge_count(judge, to, flags, verdict);
+        else
+                what.complaint = judge_complain(judge, to, flags);
         if (verdict == VERDICT_NO_RECEIVE)
                 what.complaint = "Rejected receive message";
         else if (verdict == VERDICT_LOGGED)
@@ -213,6 +191,20 @@ void judge_refuse(RouterThread *thread, const Endpoint *sender, const Endpoint *
         judge_begin(&judge, thread, sender, header, TEXT_NONE);
         tally_add(&thread->n_denied, 1);
         judge_report(&judge, to, requested ? POLICY_SHAPE_REQUESTED : 0, verdict);
+}
+
+bool judge_hello(RouterThread *thread, const Endpoint *sender, const Header *header)
+{
+        Judge judge;
+
+        if (!mediate_is_needed(thread))
+                return true;
+        judge_begin(&judge, thread, sender, header, header->destination);
+        if (!judge_mediate(&judge, NULL, 0))
+                return true;
+        judge_report(&judge, NULL, 0, VERDICT_MEDIATED);
+        tally_add(&thread->n_denied, 1);
+        return false;
 }
 
 bool judge_to_bus(RouterThread *thread, const Endpoint *sender, const Header *header)
@@ -298,23 +290,4 @@ const char *judge_word_target(RouterThread *thread, const Endpoint *sender, cons
         judge_begin(&judge, thread, sender, header, sender ? TEXT_NONE : header->sender);
         judge_word(&judge, to, flags, judge_ask(&judge, to, flags));
         return thread->refusals.text;
-}
-
-bool judge_name(RouterThread *thread, const Endpoint *endpoint, Text name)
-{
-        Refusals *refusals = &thread->refusals;
-        JudgeParty self;
-
-        if (thread->root->policy->allows_all_names)
-                return true;
-        judge_begin_party(&self, endpoint);
-        if (policy_decide_own(thread->root->policy, &self.party, name))
-                return true;
-        tally_add(&thread->n_denied, 1);
-        snprintf(refusals->text, sizeof(refusals->text),
-                 "Connection \"%.*s\" is not allowed to own the service \"%.*s\" due to security "
-                 "policies in the configuration file",
-                 TEXT_FORMAT(endpoint_name(endpoint)), TEXT_FORMAT(name));
-        refusals_log(refusals, refusals->text);
-        return false;
 }

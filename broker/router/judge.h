@@ -3,9 +3,9 @@
 #define RINGBUS_ROUTER_JUDGE_H
 
 /*
- * The policy in force, asked about what is being routed: by the thread's root, which is loaded once
- * for each message. Where everything is allowed that costs a branch; otherwise the thread's cache
- * of verdicts is asked first.
+ * The security modules and the policy in force, asked about what is being routed: by the thread's
+ * root, which is loaded once for each message. Where no module mediates and everything is allowed
+ * that costs a branch; otherwise the thread's caches of answers and verdicts are asked first.
  *
  * The thread that routes, inside a read-side section.
  */
@@ -21,7 +21,7 @@ static inline const char *judge_refusal(const RouterThread *thread)
 /* Whether messages are judged at all. */
 static inline bool judge_is_needed(const RouterThread *thread)
 {
-        return UNLIKELY(!thread->root->policy->allows_all_messages);
+        return UNLIKELY(router_judges(thread->root));
 }
 
 /*
@@ -34,7 +34,8 @@ Verdict judge_unicast(RouterThread *thread, const Endpoint *sender, const Endpoi
 
 static inline bool judge_is_refusal(Verdict verdict)
 {
-        return verdict == VERDICT_NO_SEND || verdict == VERDICT_NO_RECEIVE;
+        return verdict == VERDICT_NO_SEND || verdict == VERDICT_NO_RECEIVE ||
+               verdict == VERDICT_MEDIATED;
 }
 
 /* Counts it, logs it and finds the words for it. */
@@ -44,6 +45,9 @@ void judge_refuse(RouterThread *thread, const Endpoint *sender, const Endpoint *
 /* Whether the sender may send this to the bus itself; if not, it was counted, logged and put into
  * words. No lock is held. */
 bool judge_to_bus(RouterThread *thread, const Endpoint *sender, const Header *header);
+
+/* The same of a Hello, which only the security modules judge. */
+bool judge_hello(RouterThread *thread, const Endpoint *sender, const Header *header);
 
 /* Whether `to` may receive a message of the bus's own that is addressed to it; if not, it was
  * counted. Any locks. */
@@ -69,5 +73,9 @@ const char *judge_word_target(RouterThread *thread, const Endpoint *sender, cons
 /* Whether it may own a well-known name; if not, it was counted and logged, and the words are there.
  * No lock is held. */
 bool judge_name(RouterThread *thread, const Endpoint *endpoint, Text name);
+
+/* Whether it may see what others say to each other, as far as the security modules are concerned;
+ * if not, as above. */
+bool judge_eavesdropping(RouterThread *thread, const Endpoint *endpoint);
 
 #endif

@@ -86,18 +86,23 @@ void refusals_describe(Refusals *refusals, const RefusalsCase *what)
         const Text member = text_or(header->member, UNSET);
         const Text error = text_or(header->error_name, UNSET);
         const Text destination = text_or(header->destination, BUSMESSAGE_BUS_NAME);
-        const Text sender = what->sender ? endpoint_name(what->sender) : UNSET;
+        const Text sender = what->sender && what->sender->unique_name_size > 0
+                                    ? endpoint_name(what->sender)
+                                    : UNSET;
+        char matches[48] = "";
         Login from, to;
 
+        if (what->counts_matches)
+                snprintf(matches, sizeof(matches), ", %u matched rules", what->n_matches);
         describe_login(what->sender, "(bus)", &from);
         describe_login(what->recipient, "bus", &to);
         snprintf(refusals->text, sizeof(refusals->text),
-                 "%s, %u matched rules; type=\"%s\", sender=\"%.*s\" (%s) interface=\"%.*s\" "
+                 "%s%s; type=\"%s\", sender=\"%.*s\" (%s) interface=\"%.*s\" "
                  "member=\"%.*s\" error name=\"%.*s\" requested_reply=\"%d\" "
                  "destination=\"%.*s\" (%s)",
-                 what->complaint, what->n_matches, name_type(header->frame.type),
-                 TEXT_FORMAT(sender), from.text, TEXT_FORMAT(interface), TEXT_FORMAT(member),
-                 TEXT_FORMAT(error), what->requested_reply, TEXT_FORMAT(destination), to.text);
+                 what->complaint, matches, name_type(header->frame.type), TEXT_FORMAT(sender),
+                 from.text, TEXT_FORMAT(interface), TEXT_FORMAT(member), TEXT_FORMAT(error),
+                 what->requested_reply, TEXT_FORMAT(destination), to.text);
 }
 
 bool refusals_may_log(Refusals *refusals)

@@ -28,6 +28,7 @@ typedef struct Refusals {
 /* A message that was refused, or that is worth a line. */
 typedef struct RefusalsCase {
         const char *complaint; /* "Rejected send message" and the like */
+        bool counts_matches;   /* the complaint is followed by: */
         unsigned n_matches;
         const Header *header;
         const Endpoint *sender;    /* NULL: the bus */

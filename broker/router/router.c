@@ -8,6 +8,8 @@
 
 static void router_free_root(RouterRoot *root)
 {
+        for (unsigned i = 0; i < root->mediators.n; i++)
+                root->mediators.items[i]->free(root->mediators.items[i]);
         policy_free(root->policy);
         alloc_free(root);
 }

@@ -8,6 +8,7 @@
  * order (rule R4), for pushes.
  */
 
+#include "auth/mediator.h"
 #include "auth/policy.h"
 #include "broker/router/endpoint.h"
 #include "broker/router/matches.h"
@@ -38,7 +39,8 @@ typedef struct RouterLimits { /* the reference's <limit> names */
 /* Everything that a reload replaces in one step; loaded once per message. Immutable. */
 typedef struct RouterRoot {
         Retired retired;
-        Policy *policy; /* owned */
+        Policy *policy;      /* owned */
+        Mediators mediators; /* the same; asked before the policy */
         RouterLimits limits;
 } RouterRoot;
 
@@ -78,6 +80,12 @@ void router_replace_root(Router *router, RouterRoot *root);
 
 /* No thread routes any more, and the retired objects have been reclaimed. */
 void router_deinit(Router *router);
+
+/* Whether messages are judged at all. */
+static inline bool router_judges(const RouterRoot *root)
+{
+        return !root->policy->allows_all_messages || root->mediators.n > 0;
+}
 
 static inline const RouterRoot *router_root(const Router *router)
 {

@@ -40,7 +40,8 @@ int routerthread_init(RouterThread *thread, Router *router, unsigned index)
         thread->targets = routerthread_map(ROUTER_SLOTS_MAX * sizeof(Endpoint *));
         thread->sorted = routerthread_map(ROUTER_SLOTS_MAX * sizeof(Endpoint *));
         if (!thread->stamps || !thread->targets || !thread->sorted ||
-            verdicts_init(&thread->verdicts) < 0) {
+            verdicts_init(&thread->verdicts) < 0 || answers_init(&thread->answers) < 0) {
+                verdicts_deinit(&thread->verdicts);
                 routerthread_unmap(thread);
                 return -ENOMEM;
         }
@@ -54,6 +55,7 @@ void routerthread_deinit(RouterThread *thread)
         ASSERT(!thread->duties_first);
         routerthread_unmap(thread);
         verdicts_deinit(&thread->verdicts);
+        answers_deinit(&thread->answers);
         pool_deinit(&thread->pool);
 }
 

@@ -4,6 +4,7 @@
 
 /* RouterThread: what a thread that pushes needs for itself: memory, duties, look-up scratch. */
 
+#include "broker/router/answers.h"
 #include "broker/router/endpoint.h"
 #include "broker/router/refusals.h"
 #include "broker/router/verdicts.h"
@@ -48,8 +49,11 @@ struct RouterThread {
         Tally n_denied;  /* by policy: messages, each for one receiver, and names */
         Tally n_verdict_hits;
         Tally n_verdict_misses;
+        Tally n_answer_hits; /* of security modules */
+        Tally n_answer_misses;
         /* Policy. */
         Verdicts verdicts;
+        Answers answers;
         Refusals refusals;
 };
 

@@ -27,6 +27,7 @@ typedef enum Verdict {
         VERDICT_LOGGED, /* allowed, by a rule that says log="true" */
         VERDICT_NO_SEND,
         VERDICT_NO_RECEIVE,
+        VERDICT_MEDIATED, /* a security module says no; never in the cache */
 } Verdict;
 
 typedef struct VerdictEntry VerdictEntry;

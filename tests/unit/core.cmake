@@ -2,8 +2,8 @@
 # Messages, the router, the peer and the worker, each in one thread and without a daemon.
 set(router_fixture router_fixture.c router_fixture_calls.c)
 set(router_libraries ringbus_router ringbus_test_support)
-foreach(name activation judge matches message monitors monitors_seen names ownership ownership_end
-              replies replies_expire rules send send_capture send_race)
+foreach(name activation judge matches mediate message monitors monitors_seen names ownership
+              ownership_end replies replies_expire rules send send_capture send_race)
   ringbus_unit_test(${name} SOURCES test_${name}.c ${router_fixture} DEPENDS ${router_libraries})
 endforeach()
 target_link_options(test_judge PRIVATE

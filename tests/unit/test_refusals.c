@@ -37,6 +37,7 @@ static void test_refusals_foreign_bytes_are_made_plain(void **state)
                                .destination = TEXT("com.example"),
                                .reply_serial = 4};
         const RefusalsCase what = {.complaint = "Rejected receive message",
+                                   .counts_matches = true,
                                    .n_matches = 12,
                                    .header = &header,
                                    .sender = &sender,
