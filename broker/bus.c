@@ -192,8 +192,9 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
         if (r == 0)
                 r = router_init(&bus->router, &bus->qsbr, root, &hooks);
         if (r == 0)
-                r = driver_init(&bus->driver, &bus->router, &driver_hooks,
-                                options->systemd_activation);
+                r = driver_init(
+                        &bus->driver, &bus->router, &driver_hooks,
+                        &(DriverFeatures){.systemd_activation = options->systemd_activation});
         if (r < 0) { /* the process ends now; the kernel closes what is open */
                 log_error("cannot set up the bus: %s", strerror(-r));
                 return r;

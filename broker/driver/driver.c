@@ -95,7 +95,8 @@ static void driver_read_machine_id(char *ret_id)
         }
 }
 
-int driver_init(Driver *driver, Router *router, const DriverHooks *hooks, bool systemd_activation)
+int driver_init(Driver *driver, Router *router, const DriverHooks *hooks,
+                const DriverFeatures *features)
 {
         uint8_t random[16];
         int r = hash_random(random, sizeof(random));
@@ -110,7 +111,7 @@ int driver_init(Driver *driver, Router *router, const DriverHooks *hooks, bool s
         driver->uid = (uint32_t)getuid();
         driver->pid = (uint32_t)getpid();
         driver->hooks = *hooks;
-        driver->systemd_activation = systemd_activation;
+        driver->features = *features;
         environment_init(&driver->environment);
         return 0;
 }

@@ -48,6 +48,14 @@ typedef struct DriverSources {
         void *context;
 } DriverSources;
 
+/* What this bus can do beyond what each can. */
+typedef struct DriverFeatures {
+        bool systemd_activation;
+        bool apparmor;             /* mediates */
+        bool selinux;              /* the same */
+        const char *selinux_label; /* the bus's own; borrowed; NULL without SELinux */
+} DriverFeatures;
+
 /* Immutable once the workers run, but for the environment, which has a lock of its own, and what
  * counts calls. */
 typedef struct Driver {
@@ -56,7 +64,7 @@ typedef struct Driver {
         char machine_id[33]; /* "" if the machine has none */
         uint32_t uid;        /* of the bus */
         uint32_t pid;
-        bool systemd_activation;
+        DriverFeatures features;
         DriverHooks hooks;
         Environment environment;
         DriverSources sources;      /* zero: there are no threads, in tests */
@@ -65,7 +73,8 @@ typedef struct Driver {
 } Driver;
 
 /* Draws the bus's id, reads the machine's. 0 or -errno. Main thread. */
-int driver_init(Driver *driver, Router *router, const DriverHooks *hooks, bool systemd_activation);
+int driver_init(Driver *driver, Router *router, const DriverHooks *hooks,
+                const DriverFeatures *features);
 void driver_deinit(Driver *driver);
 
 /* A message whose destination is the bus. Home worker of `peer`. */

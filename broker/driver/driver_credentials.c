@@ -147,14 +147,29 @@ void driver_get_credentials(DriverCall *call)
         driver_forget_peer(call, peer);
 }
 
-/* Only where SELinux mediates, which it does not here: the label says who, not what may be done. */
+/* The bytes without a NUL behind them, as opposed to LinuxSecurityLabel. */
+static void driver_write_context(Writer *writer, const void *context)
+{
+        const Text *label = context;
+
+        writer_bytes(writer, label->data, label->size);
+}
+
+/* Only where SELinux mediates: another module's label is none of its contexts. */
 void driver_get_selinux_context(DriverCall *call)
 {
-        Text name = driver_read_string(call);
+        const DriverFeatures *features = &call->driver->features;
+        Text name = driver_read_string(call), label = TEXT_NONE;
         bool failed;
         Peer *peer = driver_find_peer(call, name, "security context", &failed);
 
-        if (!failed)
+        if (features->selinux)
+                label = text_from(peer ? peer->credentials.security_label
+                                       : features->selinux_label);
+        if (!failed && text_present(label))
+                driver_push(call->thread, call->caller,
+                            driver_build_reply(call, "ay", driver_write_context, &label));
+        else if (!failed)
                 driver_fail(call, "SELinuxSecurityContextUnknown",
                             "Could not determine security context for '%.*s'", TEXT_FORMAT(name));
         driver_forget_peer(call, peer);

@@ -22,8 +22,12 @@ static void driver_write_features(Writer *writer, const Driver *driver)
 {
         writer_open_array(writer, 's');
         writer_string(writer, TEXT("ActivatableServicesChanged"));
+        if (driver->features.apparmor)
+                writer_string(writer, TEXT("AppArmor"));
         writer_string(writer, TEXT("HeaderFiltering"));
-        if (driver->systemd_activation)
+        if (driver->features.selinux)
+                writer_string(writer, TEXT("SELinux"));
+        if (driver->features.systemd_activation)
                 writer_string(writer, TEXT("SystemdActivation"));
         writer_close_array(writer);
 }

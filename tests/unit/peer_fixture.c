@@ -129,7 +129,8 @@ PeerFixture *peer_fixture_new(IoBackend backend, unsigned n_shards, unsigned n_b
         fixture->root = peer_fixture_root();
         r = router_init(&fixture->router, &fixture->qsbr, fixture->root, &hooks);
         ASSERT(r == 0);
-        r = driver_init(&fixture->driver, &fixture->router, &(DriverHooks){0}, true);
+        r = driver_init(&fixture->driver, &fixture->router, &(DriverHooks){0},
+                        &(DriverFeatures){.systemd_activation = true});
         ASSERT(r == 0);
         fixture->n_shards = n_shards;
         for (unsigned i = 0; i < n_shards; i++)
