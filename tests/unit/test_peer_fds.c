@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "broker/router/step.h"
 #include "tests/unit/peer_tests.h"
 
 /* A message with fds goes out by itself. */
@@ -107,6 +108,52 @@ static void test_peer_fds_unread_are_few_in_all(void **state)
         remote_free(sender);
 }
 
+static Endpoint *held_for;
+static Message *held;
+
+/* It lies in the receiver's mailbox, but not in those of all for whom it is meant. */
+static void hold_message(PeerFixture *fixture, Peer *peer, Incoming *incoming)
+{
+        RouterThread *thread = &fixture->shards[0].thread;
+
+        held = message_new_relay(&thread->pool, incoming, endpoint_name(&peer->endpoint), 1, true);
+        assert_non_null(held);
+        message_join_step(held, held);
+        message_ref(held, 1);
+        router_load_root(thread);
+        assert_true(step_is_pushed(step_deliver(thread, held_for, held, NULL, STEP_PLAIN)));
+}
+
+/* Each turn tries to send it; its fds are counted when they go. */
+static void test_peer_fds_that_may_not_be_sent_yet_are_not_counted(void **state)
+{
+        PeerFixture *fixture = *state;
+        Remote *sender = remote_new(fixture, 0, true), *receiver = remote_new(fixture, 0, true);
+
+        remote_hello(sender);
+        remote_hello(receiver);
+        send_fds(sender, 10, ":1.1", 1);
+        peer_fixture_settle(fixture, 10);
+        held_for = &receiver->peer->endpoint;
+        fixture->on_message = hold_message;
+        send_fds(sender, 11, ":1.1", 1);
+        PEER_FIXTURE_UNTIL(fixture, held != NULL);
+        fixture->on_message = NULL;
+        for (unsigned i = 0; i < 10; i++) {
+                peer_fixture_turn(fixture);
+                assert_int_equal(counter_read(&fixture->router.n_fds_ahead), 0);
+        }
+        commit_set(&held->commit);
+        message_unref(&fixture->shards[0].thread.pool, held, 1);
+        held = NULL;
+        PEER_FIXTURE_UNTIL(fixture, counter_read(&receiver->peer->endpoint.queued_fds) == 0);
+        assert_int_equal(counter_read(&fixture->router.n_fds_ahead), 1);
+        assert_int_equal(remote_await(receiver)->serial, 10);
+        assert_int_equal(remote_await(receiver)->serial, 11);
+        remote_free(sender);
+        remote_free(receiver);
+}
+
 /* fds that no message claims, or that did not come. */
 static void test_peer_fds_must_have_come(void **state)
 {
@@ -179,6 +226,7 @@ int main(void)
                 PEER_TEST(test_peer_fds_travel_alone),
                 PEER_TEST(test_peer_fds_wait_for_a_reader),
                 PEER_TEST(test_peer_fds_unread_are_few_in_all),
+                PEER_TEST(test_peer_fds_that_may_not_be_sent_yet_are_not_counted),
                 PEER_TEST(test_peer_fds_must_have_come),
                 PEER_TEST(test_peer_fds_without_message_time_out),
                 PEER_TEST(test_peer_fds_before_hello_time_out),
