@@ -8,9 +8,14 @@ ringbus_library(ringbus_daemon
           options_own.c pidfile.c root.c runas.c users.c
   DEPENDS ringbus_base ringbus_proto ringbus_io ringbus_auth ringbus_router PkgConfig::EXPAT
           PkgConfig::LIBSYSTEMD)
-if(LIBSELINUX_FOUND)
-  target_compile_definitions(ringbus_daemon PRIVATE RINGBUS_HAVE_SELINUX=1)
-  target_link_libraries(ringbus_daemon PUBLIC PkgConfig::LIBSELINUX)
-else()
-  target_compile_definitions(ringbus_daemon PRIVATE RINGBUS_HAVE_SELINUX=0)
-endif()
+# Of the security modules, those whose libraries are there.
+foreach(module SELINUX APPARMOR)
+  string(TOLOWER ${module} name)
+  if(LIB${module}_FOUND)
+    target_sources(ringbus_daemon PRIVATE lsm_${name}.c)
+    target_compile_definitions(ringbus_daemon PRIVATE RINGBUS_HAVE_${module}=1)
+    target_link_libraries(ringbus_daemon PUBLIC PkgConfig::LIB${module})
+  else()
+    target_compile_definitions(ringbus_daemon PRIVATE RINGBUS_HAVE_${module}=0)
+  endif()
+endforeach()

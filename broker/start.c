@@ -83,6 +83,7 @@ int start_check_config(const char *path)
                 printf("%s: OK\n", path);
         config_free(config);
         config_report_deinit(&report);
+        lsm_stop();
         return r == 0 && fflush(stdout) == 0 ? 0 : 1;
 }
 
@@ -268,6 +269,7 @@ static int prepare(Start *start)
         if (r < 0)
                 return r;
         raise_fd_limit();
+        lsm_start();
         return become_user(start);
 }
 
@@ -288,5 +290,6 @@ int start_run(const Options *options)
         pidfile_deinit(&start.pidfile);
         config_free(start.config);
         alloc_free(start.config_file);
+        lsm_stop();
         return status;
 }

@@ -34,7 +34,6 @@ class CheckConfigTest(ProcessTestCase):
 
     def test_check_config_of_what_cannot_be_served_fails(self):
         for elements, reason in (
-                ("<apparmor mode='required'/>", "by AppArmor is not supported"),
                 ("<listen>launchd:env=A</listen>", 'unknown address type "launchd"'),
                 ("<listen>bees:</listen>", 'unknown address type "bees"'),
                 ("<listen>unix</listen>", "bad address"),
@@ -46,6 +45,19 @@ class CheckConfigTest(ProcessTestCase):
             result = self.run_daemon("--nofork", elements=elements)
             self.assertEqual(result.returncode, 1)
             self.assertIn(reason, result.stderr)
+
+    def test_apparmor_is_required_in_vain_where_the_kernel_has_it_not(self):
+        if os.path.exists("/sys/kernel/security/apparmor/features/dbus/mask"):
+            self.assert_checked("<apparmor mode='required'/>", 0, "")
+        else:
+            self.assert_checked("<apparmor mode='required'/>", 1, 'mode="required"/>, but ')
+        self.assert_checked("<apparmor mode='enabled'/>", 0, "")
+        self.assert_checked("<apparmor mode='disabled'/>", 0, "")
+
+    def assert_checked(self, elements, status, reason):
+        result = self.check_config(self.write("<listen>unix:path=bus</listen>" + elements))
+        self.assertEqual(result.returncode, status)
+        self.assertIn(reason, result.stderr)
 
     def test_odd_files_are_refused_in_one_line(self):
         os.mkfifo(self.path("fifo"))

@@ -36,8 +36,14 @@ ringbus_unit_test(bus_workers
 target_link_options(test_bus_workers PRIVATE -Wl,--wrap=io_new)
 ringbus_unit_test(clerk SOURCES test_clerk.c "${CMAKE_SOURCE_DIR}/broker/clerk.c"
   DEPENDS ringbus_daemon)
-if(LIBSELINUX_FOUND)
-  ringbus_unit_test(lsm SOURCES test_lsm.c DEPENDS ringbus_daemon)
-  target_link_options(test_lsm PRIVATE
-    -Wl,--wrap=is_selinux_enabled -Wl,--wrap=selinux_policy_root)
+if(LIBSELINUX_FOUND AND LIBAPPARMOR_FOUND)
+  foreach(name lsm lsm_selinux lsm_apparmor)
+    ringbus_unit_test(${name} SOURCES test_${name}.c lsm_fixture.c DEPENDS ringbus_daemon)
+    ringbus_fake_lsm(test_${name})
+    target_link_options(test_${name} PRIVATE -Wl,--wrap=log_line)
+  endforeach()
 endif()
+# The same file once more, built as on a machine without those libraries.
+ringbus_unit_test(lsm_without SOURCES test_lsm_without.c "${CMAKE_SOURCE_DIR}/broker/lsm.c"
+  DEPENDS ringbus_daemon)
+target_compile_definitions(test_lsm_without PRIVATE RINGBUS_HAVE_SELINUX=0 RINGBUS_HAVE_APPARMOR=0)

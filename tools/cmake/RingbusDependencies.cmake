@@ -9,8 +9,9 @@ pkg_check_modules(URCU_QSBR REQUIRED IMPORTED_TARGET liburcu-qsbr>=0.13)
 pkg_check_modules(LIBSYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=252)
 pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle>=3.8)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat>=2.5)
-# Optional: without it, SELinux is as if it were off.
+# Optional: a security module without its library is as if it were off.
 pkg_check_modules(LIBSELINUX IMPORTED_TARGET libselinux>=3.1)
+pkg_check_modules(LIBAPPARMOR IMPORTED_TARGET libapparmor>=2.10)
 if(RINGBUS_JEMALLOC AND NOT RINGBUS_SANITIZE)
   pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc>=5.3)
 endif()
