@@ -169,16 +169,26 @@ static int bus_open_control(Bus *bus)
         return ready_add(&bus->ready, bus->retired_wake.fd, true, false, &bus->retired_wake);
 }
 
+static int bus_init_driver(Bus *bus)
+{
+        const DriverHooks hooks = {
+                .post_reload = bus_reload_post, .post_answer = bus_post_answer, .context = bus};
+        const DriverFeatures features = {.systemd_activation = bus->options->systemd_activation,
+                                         .apparmor = lsm_is_mediating_apparmor(),
+                                         .selinux = lsm_is_mediating_selinux(),
+                                         .selinux_label = lsm_selinux_label()};
+
+        return driver_init(&bus->driver, &bus->router, &hooks, &features);
+}
+
 int bus_new(const Options *options, const Config *config, const Listeners *listeners,
             IoBackend backend, Bus **ret_bus)
 {
         Bus *bus = alloc_zeroed(1, sizeof(*bus));
-        RouterRoot *root = root_new(config, options);
+        RouterRoot *root = NULL;
         RouterHooks hooks = {
                 .post_duties = bus_post_duties, .post_collect = bus_post_collect, .context = bus};
-        DriverHooks driver_hooks = {
-                .post_reload = bus_reload_post, .post_answer = bus_post_answer, .context = bus};
-        int r = bus && root ? 0 : -ENOMEM;
+        int r = bus ? root_new(config, options, &root) : -ENOMEM;
 
         if (r == 0) {
                 bus->options = options;
@@ -192,9 +202,9 @@ int bus_new(const Options *options, const Config *config, const Listeners *liste
         if (r == 0)
                 r = router_init(&bus->router, &bus->qsbr, root, &hooks);
         if (r == 0)
-                r = driver_init(
-                        &bus->driver, &bus->router, &driver_hooks,
-                        &(DriverFeatures){.systemd_activation = options->systemd_activation});
+                r = bus_init_driver(bus);
+        if (r == 0)
+                r = bus_modules_init(bus);
         if (r < 0) { /* the process ends now; the kernel closes what is open */
                 log_error("cannot set up the bus: %s", strerror(-r));
                 return r;
@@ -271,7 +281,7 @@ static bool bus_handle_events(Bus *bus, const ReadyEvent *events, int n)
         for (int i = 0; i < n; i++) {
                 if (events[i].cookie == &bus->wake || events[i].cookie == &bus->retired_wake)
                         wake_drain(events[i].cookie);
-                else
+                else if (!bus_modules_handle(bus, events[i].cookie))
                         end |= bus_read_signal(bus);
         }
         return end;
@@ -329,6 +339,7 @@ Bus *bus_free(Bus *bus)
         bus_auth_deinit(bus);
         driver_deinit(&bus->driver);
         router_deinit(&bus->router);
+        bus_modules_deinit(bus);
         close(bus->signal_fd);
         ready_deinit(&bus->ready);
         wake_deinit(&bus->retired_wake);

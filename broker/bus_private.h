@@ -6,6 +6,7 @@
 
 #include "broker/bus.h"
 #include "broker/bus_auth.h"
+#include "broker/bus_modules.h"
 #include "broker/bus_reload.h"
 #include "broker/gate/gate.h"
 #include "broker/io/ready.h"
@@ -39,6 +40,7 @@ struct Bus {
         Gate *gate;
         BusReload reload;
         BusAuth auth;
+        BusModules modules;
 };
 
 /* Any worker, or control: an answer goes to the worker of its caller. DriverHooks.post_answer. */

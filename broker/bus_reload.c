@@ -110,10 +110,12 @@ static void notify(const char *state)
 static void put_in_force(Bus *bus)
 {
         BusReload *reload = &bus->reload;
-        RouterRoot *root = root_new(reload->config, bus->options);
+        RouterRoot *root = NULL;
+        int r = root_new(reload->config, bus->options, &root);
 
-        if (!root) {
-                config_error_set(&reload->error, "out of memory");
+        if (r < 0) {
+                config_error_set(&reload->error, "the configuration cannot be put in force: %s",
+                                 strerror(-r));
                 log_error("%s", reload->error.text);
                 reload->config = config_free(reload->config);
                 return;

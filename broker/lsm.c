@@ -118,6 +118,15 @@ bool lsm_is_mediating_apparmor(void)
         return states[APPARMOR].mediates;
 }
 
+const char *lsm_selinux_label(void)
+{
+#if RINGBUS_HAVE_SELINUX
+        return states[SELINUX].mediates ? lsm_selinux_context() : NULL;
+#else
+        return NULL;
+#endif
+}
+
 int lsm_mediators(const Config *config, Mediators *ret_mediators)
 {
         Mediators mediators = {0};

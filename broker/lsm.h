@@ -37,6 +37,10 @@ void lsm_stop(void);
 bool lsm_is_mediating_selinux(void);
 bool lsm_is_mediating_apparmor(void);
 
+/* The bus's own context, as lsm_check() found it, until lsm_stop(); NULL: SELinux does not mediate.
+ * Any thread. */
+const char *lsm_selinux_label(void);
+
 /*
  * What to ask those that mediate, with this configuration and their policies of now, for
  * lsm_free_mediators(). 0; or -ENOMEM or another negative errno, logged, and then nothing may be

@@ -197,7 +197,8 @@ static int mediate(const Config *config, Mediator **ret_mediator)
                 return -ENOMEM;
         *mediator = (Mediator){
                 .title = "AppArmor",
-                .article = "An",
+                .complaint = "An AppArmor policy prevents this sender from sending this message "
+                             "to this recipient",
                 .reads_messages = true,
                 .ignores_replies = true,
                 .mediates_eavesdropping = true,

@@ -175,7 +175,8 @@ static int mediate(const Config *config, Mediator **ret_mediator)
                 return -ENOMEM;
         selinux->mediator = (Mediator){
                 .title = "SELinux",
-                .article = "An",
+                .complaint = "An SELinux policy prevents this sender from sending this message to "
+                             "this recipient, 0 matched rules",
                 .concerns = concerns,
                 .ask = ask,
                 .free = free_selinux,
@@ -262,6 +263,11 @@ static void unwatch(int fd)
 {
         (void)fd;
         avc_netlink_close();
+}
+
+const char *lsm_selinux_context(void)
+{
+        return bus_context;
 }
 
 const LsmModule lsm_selinux_module = {

@@ -2,11 +2,13 @@
 /* See root.h. */
 #include "broker/root.h"
 
+#include <errno.h>
 #include <sys/resource.h>
 
 #include "broker/base/alloc.h"
 #include "broker/base/log.h"
 #include "broker/io/io.h"
+#include "broker/lsm.h"
 
 enum { FD_SHARES = 8, FD_SHARE_MIN = 64 };
 
@@ -38,16 +40,21 @@ static int root_compile_policy(const PolicyRules *rules, Policy **ret_policy)
         return policy_compile(rules, ++generation, ret_policy);
 }
 
-RouterRoot *root_new(const Config *config, const Options *options)
+int root_new(const Config *config, const Options *options, RouterRoot **ret_root)
 {
         const Limits *limits = &config->limits;
         RouterRoot *root = alloc_zeroed(1, sizeof(*root));
+        int r;
 
         if (!root)
-                return NULL;
-        if (root_compile_policy(&config->policy_rules, &root->policy) < 0) {
+                return -ENOMEM;
+        r = root_compile_policy(&config->policy_rules, &root->policy);
+        if (r == 0)
+                r = lsm_mediators(config, &root->mediators);
+        if (r < 0) {
+                policy_free(root->policy);
                 alloc_free(root);
-                return NULL;
+                return r;
         }
         if (limits->max_message_unix_fds > IO_FDS_MAX)
                 log_notice("max_message_unix_fds is %llu, but the kernel passes %d file "
@@ -70,5 +77,6 @@ RouterRoot *root_new(const Config *config, const Options *options)
                 .reply_timeout_ms = limits_timeout_ms(limits->reply_timeout_ms),
                 .stall_forgive_ms = options->stall_forgive_ms,
                 .stall_close_ms = options->stall_close_ms};
-        return root;
+        *ret_root = root;
+        return 0;
 }

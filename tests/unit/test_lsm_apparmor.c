@@ -336,7 +336,8 @@ static void test_apparmor_is_described_as_it_is(void **state)
         lsm_fixture_start(fixture, ON);
         mediator = fixture->mediators.items[0];
         assert_string_equal(mediator->title, "AppArmor");
-        assert_string_equal(mediator->article, "An");
+        assert_string_equal(mediator->complaint, "An AppArmor policy prevents this sender from "
+                                                 "sending this message to this recipient");
         assert_true(mediator->reads_messages);
         assert_true(mediator->ignores_replies);
         assert_true(mediator->mediates_eavesdropping);
