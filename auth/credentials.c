@@ -116,6 +116,12 @@ static int read_label(int fd, Credentials *credentials)
                 alloc_free(data);
                 return 0;
         }
+        label = alloc_resize(data, size + 1);
+        if (!label) {
+                alloc_free(data);
+                return -ENOMEM;
+        }
+        label[size] = '\0';
         credentials->security_label = label;
         credentials->security_label_size = size;
         return 0;

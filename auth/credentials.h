@@ -23,8 +23,8 @@ typedef struct Credentials {
         pid_t pid;     /* a label, never a key for decisions; 0: unknown */
         gid_t *groups; /* sorted, unique, the primary gid included; NULL: not known */
         size_t n_groups;
-        char *security_label; /* SO_PEERSEC without trailing NULs; NULL: none */
-        size_t security_label_size;
+        char *security_label;                  /* SO_PEERSEC, terminated; NULL: none */
+        size_t security_label_size;            /* without the NULs at its end */
         char command[CREDENTIALS_COMMAND_MAX]; /* credentials_read_command()'s; "": not known */
 } Credentials;
 
