@@ -19,6 +19,11 @@ const char *lsm_selinux_root(void)
 {
         return NULL;
 }
+
+const char *lsm_selinux_label(void)
+{
+        return NULL;
+}
 #endif
 
 enum { SELINUX, APPARMOR, N_MODULES };
@@ -116,15 +121,6 @@ bool lsm_is_mediating_selinux(void)
 bool lsm_is_mediating_apparmor(void)
 {
         return states[APPARMOR].mediates;
-}
-
-const char *lsm_selinux_label(void)
-{
-#if RINGBUS_HAVE_SELINUX
-        return states[SELINUX].mediates ? lsm_selinux_context() : NULL;
-#else
-        return NULL;
-#endif
 }
 
 int lsm_mediators(const Config *config, Mediators *ret_mediators)

@@ -37,8 +37,7 @@ void lsm_stop(void);
 bool lsm_is_mediating_selinux(void);
 bool lsm_is_mediating_apparmor(void);
 
-/* The bus's own context, as lsm_check() found it, until lsm_stop(); NULL: SELinux does not mediate.
- * Any thread. */
+/* The bus's own context, borrowed until lsm_stop(); NULL: SELinux does not mediate. The same. */
 const char *lsm_selinux_label(void);
 
 /*

@@ -197,8 +197,8 @@ static int mediate(const Config *config, Mediator **ret_mediator)
                 return -ENOMEM;
         *mediator = (Mediator){
                 .title = "AppArmor",
-                .complaint = "An AppArmor policy prevents this sender from sending this message "
-                             "to this recipient",
+                .complaint = "An AppArmor policy prevents this sender from sending this message to "
+                             "this recipient",
                 .reads_messages = true,
                 .ignores_replies = true,
                 .mediates_eavesdropping = true,
@@ -267,7 +267,11 @@ static int find(const Config *config, const char **ret_problem)
                 return LSM_OFF;
         }
         r = open_file("features/dbus/mask");
-        if (r < 0) {
+        if (r == -ENOMEM || r == -EMFILE || r == -ENFILE) {
+                *ret_problem = "whether it mediates D-Bus cannot be found out";
+                return r;
+        }
+        if (r < 0) { /* In a container it may be there, but not for us. */
                 *ret_problem = "the kernel's AppArmor does not have the feature dbus";
                 return LSM_OFF;
         }

@@ -50,9 +50,6 @@ typedef struct LsmModule {
 extern const LsmModule lsm_selinux_module;
 extern const LsmModule lsm_apparmor_module;
 
-/* The bus's own, between find() and forget(). */
-const char *lsm_selinux_context(void);
-
 /* What SO_PEERSEC tells about a peer where AppArmor is. */
 typedef struct LsmAppArmorLabel {
         Text name;       /* TEXT_NONE: unknown, or it cannot be read */

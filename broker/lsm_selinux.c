@@ -225,6 +225,11 @@ static void forget(void)
         bus_context = NULL;
 }
 
+const char *lsm_selinux_label(void)
+{
+        return bus_context;
+}
+
 /* What libselinux has to say, which is that the policy or the mode has changed. */
 static int log_for_library(int type, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int log_for_library(int type, const char *format, ...)
@@ -263,11 +268,6 @@ static void unwatch(int fd)
 {
         (void)fd;
         avc_netlink_close();
-}
-
-const char *lsm_selinux_context(void)
-{
-        return bus_context;
 }
 
 const LsmModule lsm_selinux_module = {

@@ -42,6 +42,7 @@ if(LIBSELINUX_FOUND AND LIBAPPARMOR_FOUND)
     ringbus_fake_lsm(test_${name})
     target_link_options(test_${name} PRIVATE -Wl,--wrap=log_line)
   endforeach()
+  ringbus_short_of_memory(test_lsm)
 endif()
 # The same file once more, built as on a machine without those libraries.
 ringbus_unit_test(lsm_without SOURCES test_lsm_without.c "${CMAKE_SOURCE_DIR}/broker/lsm.c"

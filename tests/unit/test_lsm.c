@@ -17,6 +17,7 @@
 
 #include "auth/credentials.h"
 #include "broker/base/assert.h"
+#include "tests/support/shortage.h"
 #include "tests/unit/lsm_fixture.h"
 
 #define BOTH "selinux on\napparmor on\n"
@@ -166,7 +167,11 @@ static void test_lsm_own_label_must_be_known(void **state)
         assert_string_equal(lsm_fixture_check(fixture, "apparmor on\nfail aa_getcon 13\n"),
                             "conf: AppArmor is enabled, but the bus's own label cannot be found: "
                             "Permission denied");
+        assert_string_equal(lsm_fixture_check(fixture, "apparmor on\nfail aa_find_mountpoint 12\n"),
+                            "conf: AppArmor is enabled, but whether it mediates D-Bus cannot be "
+                            "found out: Cannot allocate memory");
         assert_false(lsm_is_mediating_apparmor());
+        assert_null(lsm_selinux_label());
         assert_int_equal(lsm_mediators(&fixture->config, &fixture->mediators), 0);
         assert_int_equal(fixture->mediators.n, 0);
 }
@@ -291,6 +296,45 @@ static void test_lsm_fake_labels_are_those_of_addresses(void **state)
         close(listener);
 }
 
+/* With too little memory no module is off that is on: the bus does not start, or does not reload.
+ */
+static void test_lsm_shortage_of_memory_is_an_error(void **state)
+{
+        ConfigAssociation association = {.own = (char[]){"a.B"}, .context = (char[]){"c"}};
+        LsmFixture *fixture = *state;
+        ConfigReport report = {0};
+        long before = shortage_n_live(), n = -1;
+        int r = -ENOMEM;
+
+        fixture->config.associations = &association;
+        fixture->config.n_associations = 1;
+        fake_lsm_file_write(BOTH);
+        do {
+                config_report_deinit(&report);
+                shortage_begin(++n);
+                lsm_check(&fixture->config, "conf", &report);
+                shortage_begin(SHORTAGE_NEVER);
+                assert_int_equal(report.n_errors > 0, !lsm_is_mediating_apparmor());
+        } while (report.n_errors > 0);
+        assert_int_equal(n, 2); /* a path and the type */
+        assert_true(lsm_is_mediating_selinux());
+        for (n = 0; r < 0; n++) {
+                long live = shortage_n_live();
+
+                shortage_begin(n);
+                r = lsm_mediators(&fixture->config, &fixture->mediators);
+                shortage_begin(SHORTAGE_NEVER);
+                if (r < 0) {
+                        assert_int_equal(r, -ENOMEM);
+                        assert_int_equal(shortage_n_live(), live);
+                }
+        }
+        assert_int_equal(n, 5); /* two mediators, a list, a name; then none */
+        lsm_free_mediators(&fixture->mediators);
+        lsm_stop();
+        assert_int_equal(shortage_n_live(), before);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lsm_fixture_setup, lsm_fixture_teardown)
 
 int main(void)
@@ -307,6 +351,7 @@ int main(void)
                 TEST(test_lsm_new_mediators_know_what_has_changed),
                 TEST(test_lsm_policy_that_cannot_be_watched_is_said_once),
                 TEST(test_lsm_watch_that_fails_is_begun_anew),
+                TEST(test_lsm_shortage_of_memory_is_an_error),
                 TEST(test_lsm_fake_labels_are_those_of_addresses),
         };
 

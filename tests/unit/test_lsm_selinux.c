@@ -47,6 +47,7 @@ static void test_selinux_bus_as_recipient_has_its_own_label(void **state)
         lsm_fixture_start(fixture, ON "deny send_msg a_t " BUS "\n");
         assert_int_equal(lsm_fixture_ask(fixture, 0, &question), -EACCES);
         lsm_fixture_assert_asked("selinux a_t " BUS " 52 8\n");
+        assert_string_equal(lsm_selinux_label(), BUS);
         lsm_fixture_start(fixture, ON "selinux own me_t\ndeny send_msg a_t " BUS "\n");
         assert_int_equal(lsm_fixture_ask(fixture, 0, &question), 0);
         lsm_fixture_assert_asked("selinux a_t me_t 52 8\n");
@@ -91,9 +92,8 @@ static void test_selinux_eavesdropping_is_not_its_business(void **state)
         assert_false(mediator->concerns(mediator, &question));
         assert_true(mediator->concerns(mediator, &a_to_b));
         assert_string_equal(mediator->title, "SELinux");
-        assert_string_equal(mediator->complaint,
-                            "An SELinux policy prevents this sender from sending this message to "
-                            "this recipient, 0 matched rules");
+        assert_string_equal(mediator->complaint, "An SELinux policy prevents this sender from "
+                                                 "sending this message to this recipient");
         assert_int_equal(lsm_fixture_ask(fixture, 0, &question), 0);
         lsm_fixture_assert_asked("");
 }

@@ -22,6 +22,7 @@ static void test_lsm_without_libraries_nothing_mediates(void **state)
         assert_int_equal(report.n, 0);
         lsm_start();
         assert_null(lsm_selinux_root());
+        assert_null(lsm_selinux_label());
         assert_false(lsm_is_mediating_selinux());
         assert_false(lsm_is_mediating_apparmor());
         assert_int_equal(lsm_mediators(&config, &mediators), 0);
