@@ -93,7 +93,8 @@ static void test_selinux_eavesdropping_is_not_its_business(void **state)
         assert_true(mediator->concerns(mediator, &a_to_b));
         assert_string_equal(mediator->title, "SELinux");
         assert_string_equal(mediator->complaint, "An SELinux policy prevents this sender from "
-                                                 "sending this message to this recipient");
+                                                 "sending this message to this recipient, "
+                                                 "0 matched rules");
         assert_int_equal(lsm_fixture_ask(fixture, 0, &question), 0);
         lsm_fixture_assert_asked("");
 }
