@@ -33,14 +33,14 @@ bool pressure_sees_memory(void)
         return PRESSURE_SLOWNESS == 1;
 }
 
-int pressure_start_one_worker(void **state, const char *config)
+int pressure_start_one_worker(void **state, const BusOptions *options)
 {
         const char *workers = getenv("RINGBUS_TEST_WORKERS");
         char *before = workers ? strdup(workers) : NULL;
         int r;
 
         setenv("RINGBUS_TEST_WORKERS", "1", 1);
-        r = scene_start_with(state, config);
+        r = scene_start_bus(state, options);
         unsetenv("RINGBUS_TEST_WORKERS");
         if (before)
                 setenv("RINGBUS_TEST_WORKERS", before, 1);
@@ -48,12 +48,25 @@ int pressure_start_one_worker(void **state, const char *config)
         return r;
 }
 
-int64_t pressure_now_ms(void)
+static int64_t pressure_read_ms(clockid_t clock)
 {
         struct timespec now;
 
-        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (clock_gettime(clock, &now) < 0)
+                return -1;
         return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t pressure_now_ms(void)
+{
+        return pressure_read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t pressure_spent_ms(const Bus *bus)
+{
+        clockid_t clock;
+
+        return clock_getcpuclockid(bus->pid, &clock) == 0 ? pressure_read_ms(clock) : -1;
 }
 
 int64_t pressure_limit_ms(int64_t limit_ms)

@@ -3,8 +3,8 @@
 #define RINGBUS_TESTS_WIRE_PRESSURE_H
 
 /*
- * For tests that press hard on the bus: writes that may end in a full socket, and a clock for
- * answers that must come soon.
+ * For tests that press hard on the bus: writes that may end in a full socket, clocks, and what the
+ * daemon has and spends.
  *
  * Owner: the calling thread. None of these functions fails a test, so that threads other than the
  * one of the tests may call them, except for the fixture.
@@ -16,9 +16,13 @@
 #include "tests/wire/scene.h"
 
 /* A group fixture: a bus with one worker, whose receive buffers all clients share. */
-int pressure_start_one_worker(void **state, const char *config);
+int pressure_start_one_worker(void **state, const BusOptions *options);
 
 int64_t pressure_now_ms(void);
+
+/* The processor time that the daemon has spent: what it does costs the same on a machine that
+ * stands still now and then. -1 if it is not known. */
+int64_t pressure_spent_ms(const Bus *bus);
 
 /* A time limit for normal builds, in milliseconds, made longer if this is a sanitizer's build. */
 int64_t pressure_limit_ms(int64_t limit_ms);

@@ -275,7 +275,7 @@ static void test_fds_unread_are_closed_with_their_receiver(void **state)
         scene_leave(scene, receiver);
         expect_owner_change(watcher, name, name, "");
         expect_nothing(watcher);
-        for (int waited_ms = 0; waited_ms < 10000 && count_fds(scene) > before; waited_ms++)
+        for (int n = 0; n < RAWCLIENT_TIMEOUT_MS && count_fds(scene) > before; n++)
                 usleep(1000);
         assert_true(count_fds(scene) <= before);
 }

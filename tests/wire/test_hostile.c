@@ -103,15 +103,6 @@ static void test_hostile_callee_leaving_under_a_flood_refuses_each_call_once(voi
         expect_nothing(scene->janitor);
 }
 
-/* The bus answers within a second, even where the caller waited for something expensive. */
-static void expect_prompt(RawClient *client)
-{
-        int64_t start = pressure_now_ms();
-
-        expect_nothing(client);
-        assert_true(pressure_now_ms() - start < pressure_limit_ms(1000));
-}
-
 /* The body "a{ss}" of UpdateActivationEnvironment. */
 static void make_variables(Marshal *body)
 {
@@ -143,17 +134,19 @@ static void test_hostile_environment_of_30000_variables_is_answered_at_once(void
         RawClient *caller = scene_join(scene);
         RawClient *others[] = {scene_join(scene), scene_join(scene), scene_join(scene)};
         const RawMessage *answer;
-        int64_t start;
+        int64_t before_ms;
         Marshal body;
 
         make_variables(&body);
-        start = pressure_now_ms();
+        before_ms = pressure_spent_ms(&scene->bus);
+        assert_true(before_ms >= 0);
         assert_int_equal(rawclient_send_body(caller, &call, &body, NULL, 0), 0);
         marshal_deinit(&body);
         for (size_t i = 0; i < 3; i++)
-                expect_prompt(others[i]);
+                expect_nothing(others[i]);
         answer = expect_message(caller);
-        assert_true(pressure_now_ms() - start < pressure_limit_ms(1000));
+        /* So it has not kept anybody waiting for longer, on a processor of its own. */
+        assert_in_range(pressure_spent_ms(&scene->bus) - before_ms, 0, pressure_limit_ms(1000));
         assert_int_equal(answer->reply_serial, 1000);
         if (answer->type != RAWMESSAGE_RETURN)
                 assert_string_equal(answer->error_name, EXPECT_ERROR_PREFIX "LimitsExceeded");

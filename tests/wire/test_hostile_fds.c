@@ -36,10 +36,14 @@ static int start_without_patience(void **state)
         return scene_start_with(state, "<limit name=\"pending_fd_timeout\">0</limit>");
 }
 
-/* Senders are paused by their fds. */
+/* Senders are paused by their fds, and never forgiven. */
 static int start_with_one_worker(void **state)
 {
-        return pressure_start_one_worker(state, "<limit name=\"max_incoming_unix_fds\">8</limit>");
+        const char *const arguments[] = {"--stall-forgive=0", "--stall-close=0", NULL};
+        const BusOptions options = {.config = "<limit name=\"max_incoming_unix_fds\">8</limit>",
+                                    .arguments = arguments};
+
+        return pressure_start_one_worker(state, &options);
 }
 
 /* Sends a message with `n` fds attached, of which it claims `n_said`. */
@@ -59,7 +63,7 @@ static int send_fds(RawClient *sender, const RawHeader *header, size_t n, uint32
 
 static void expect_fd_count_back(Scene *scene, int before)
 {
-        int64_t end = pressure_now_ms() + pressure_limit_ms(5000);
+        int64_t end = pressure_now_ms() + RAWCLIENT_TIMEOUT_MS;
         const struct timespec pause = {.tv_nsec = 1000000};
 
         while (pressure_count_fds(&scene->bus) > before && pressure_now_ms() < end)
@@ -218,7 +222,6 @@ static void test_hostile_fds_unread_leave_buffers_for_newcomers(void **state)
 {
         Scene *scene = *state;
         RawClient *innocent = scene_join(scene);
-        int64_t start;
         Marshal body;
         int error;
 
@@ -240,10 +243,8 @@ static void test_hostile_fds_unread_leave_buffers_for_newcomers(void **state)
                 marshal_deinit(&bytes);
         }
         marshal_deinit(&body);
-        start = pressure_now_ms();
         expect_nothing(innocent);
         expect_nothing(scene_join(scene));
-        assert_true(pressure_now_ms() - start < pressure_limit_ms(4000));
 }
 
 /* A bus that can have few fds, and limits that would let one client have them all. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Senders that the bus does not read any more, because too much of theirs is in its memory: they
- * keep nothing that others need, and when they die it is noticed.
+ * keep nothing that others need, and when they die it is noticed. They are never forgiven: what
+ * holds them up, holds for as long as a test takes.
  */
 
 #include <stdio.h>
@@ -13,15 +14,19 @@
 
 enum { N_PAUSED = 60, PAUSING_BYTES = 10 * 1024 * 1024 };
 
+static const char *const arguments[] = {"--stall-forgive=0", "--stall-close=0", NULL};
+static const BusOptions options = {.config = "<limit name=\"max_incoming_bytes\">1000</limit>",
+                                   .arguments = arguments};
+
 static int start_with_little_room_for_incoming(void **state)
 {
-        return scene_start_with(state, "<limit name=\"max_incoming_bytes\">1000</limit>");
+        return scene_start_bus(state, &options);
 }
 
 /* The same, with one worker. */
 static int start_with_one_worker(void **state)
 {
-        return pressure_start_one_worker(state, "<limit name=\"max_incoming_bytes\">1000</limit>");
+        return pressure_start_one_worker(state, &options);
 }
 
 /*
@@ -50,7 +55,6 @@ static void test_paused_sender_that_dies_is_noticed_by_a_call(void **state)
         char name[RAWCLIENT_NAME_MAX];
         RawHeader call;
         uint32_t serial;
-        int64_t start;
         int n_answers = 0, n_changes = 0;
 
         scene_match(caller, "member='NameOwnerChanged',arg2=''");
@@ -58,7 +62,6 @@ static void test_paused_sender_that_dies_is_noticed_by_a_call(void **state)
         memcpy(name, sender->unique_name, sizeof(name));
         call = scene_method(name, "M", NULL);
         scene_leave(scene, sender);
-        start = pressure_now_ms();
         serial = scene_send(caller, &call);
         while (n_answers + n_changes < 2) {
                 const RawMessage *message = expect_message(caller);
@@ -78,7 +81,6 @@ static void test_paused_sender_that_dies_is_noticed_by_a_call(void **state)
                 n_changes++;
         }
         assert_int_equal(n_answers, 1);
-        assert_true(pressure_now_ms() - start < pressure_limit_ms(5000));
         expect_bool(caller, scene_call(caller, "NameHasOwner", "s", name), false);
         expect_error(caller, scene_send(caller, &call), "ServiceUnknown", NULL);
         expect_nothing(caller);
@@ -120,7 +122,6 @@ static void test_paused_senders_leave_buffers_for_newcomers(void **state)
 {
         Scene *scene = *state;
         RawClient *innocent = scene_join(scene);
-        int64_t start;
         int error;
 
         for (size_t i = 0; i < N_PAUSED; i++) {
@@ -129,11 +130,10 @@ static void test_paused_senders_leave_buffers_for_newcomers(void **state)
                 assert_int_equal(rawclient_hello(paused[i]), 0);
                 pause_sender(paused[i], paused[i]->unique_name, 12000);
         }
-        start = pressure_now_ms();
         expect_nothing(innocent);
         expect_nothing(scene_join(scene));
-        assert_true(pressure_now_ms() - start < pressure_limit_ms(4000));
 }
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, scene_clear)
