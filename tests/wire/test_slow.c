@@ -8,6 +8,7 @@
 
 #include "tests/wire/expect.h"
 #include "tests/wire/scene.h"
+#include "tests/wire/stats.h"
 
 enum {
         BODY_SIZE = 32768,
@@ -126,13 +127,13 @@ static void test_slow_sender_of_a_large_message_delays_nobody(void **state)
         marshal_deinit(&bytes);
 }
 
-/* Sends until one is refused; how many were not. */
-static uint32_t fill_queue(RawClient *sender, const RawHeader *signal)
+/* Sends number `first` and so on until one is refused; which one. */
+static uint32_t send_until_refused(RawClient *sender, const RawHeader *signal, uint32_t first)
 {
         RawMessage *message;
         int r = 0;
 
-        for (uint32_t n = 0; n < 2000; n++) {
+        for (uint32_t n = first; n < 2000; n++) {
                 send_numbered(sender, signal, n);
                 (void)scene_call(sender, "GetId", NULL);
                 message = expect_message(sender);
@@ -147,12 +148,25 @@ static uint32_t fill_queue(RawClient *sender, const RawHeader *signal)
         return UINT32_MAX;
 }
 
+/* How many messages the queue and the socket of `slow` hold. Its worker may take its time to fill
+ * the socket, and has to have done so, or there would be room in the queue later. */
+static uint32_t fill_queue(const Scene *scene, RawClient *sender, const RawClient *slow)
+{
+        const RawHeader signal = scene_signal(slow->unique_name, "S", "uay");
+        uint32_t n = send_until_refused(sender, &signal, 0);
+
+        if (!scene->bus.is_ringbus || n == UINT32_MAX)
+                return n;
+        stats_await_at_least(sender, slow->unique_name, "RingbusIsStalled", 1);
+        return send_until_refused(sender, &signal, n);
+}
+
 static void test_full_queue_refuses_unicast_until_it_is_read(void **state)
 {
         Scene *scene = *state;
         RawClient *sender = scene_join(scene), *slow = scene_join(scene);
         const RawHeader signal = scene_signal(slow->unique_name, "S", "uay");
-        uint32_t n_sent = fill_queue(sender, &signal);
+        uint32_t n_sent = fill_queue(scene, sender, slow);
 
         assert_int_not_equal(n_sent, UINT32_MAX);
         assert_true((uint64_t)n_sent * BODY_SIZE > 3900000);
@@ -169,13 +183,12 @@ static void test_full_queue_is_skipped_by_broadcasts(void **state)
         Scene *scene = *state;
         RawClient *sender = scene_join(scene), *slow = scene_join(scene),
                   *quick = scene_join(scene);
-        const RawHeader unicast = scene_signal(slow->unique_name, "S", "uay");
         const RawHeader broadcast = scene_signal(NULL, "S", "uay");
         uint32_t n_sent;
 
         scene_match(slow, "member='S'");
         scene_match(quick, "member='S'");
-        n_sent = fill_queue(sender, &unicast);
+        n_sent = fill_queue(scene, sender, slow);
         assert_int_not_equal(n_sent, UINT32_MAX);
         send_numbered(sender, &broadcast, 5);
         expect_numbered(quick, sender->unique_name, 5);
