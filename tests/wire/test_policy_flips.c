@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/wire/denial.h"
 
@@ -23,11 +24,12 @@ static const char *const policies[] = {
         "<deny send_" CALLS "send_interface=\"t.Two\"/></policy>",
 };
 
-/* Owner: its thread, but for `stop`. */
+/* Owner: its thread, but for what is atomic. */
 typedef struct Pair {
         const char *address;
         atomic_bool *stop;
-        unsigned n_refused;
+        atomic_uint n_refused;
+        atomic_bool ended;
         unsigned n_others; /* messages that arrived and are allowed */
         const char *failure;
 } Pair;
@@ -55,7 +57,7 @@ static const char *pair_exchange(Pair *pair, RawClient *sender, RawClient *recei
                 return "the connection failed";
         if (message->type != RAWMESSAGE_ERROR || message->reply_serial != serial)
                 return "something else than a refusal came back";
-        pair->n_refused++;
+        atomic_fetch_add(&pair->n_refused, 1);
         if (rawclient_receive(receiver, RAWCLIENT_TIMEOUT_MS, &message) < 0)
                 return "what is allowed did not arrive";
         if (!message->interface || strcmp(message->interface, "t.I") != 0)
@@ -81,6 +83,7 @@ static void *pair_run(void *argument)
                         pair->failure = "no NameAcquired";
         while (!pair->failure && !atomic_load(pair->stop))
                 pair->failure = pair_exchange(pair, sender, receiver);
+        atomic_store(&pair->ended, true);
         rawclient_free(sender);
         rawclient_free(receiver);
         return NULL;
@@ -105,6 +108,16 @@ static void flip(Scene *scene, RawClient *client, RawClient *witness, unsigned r
                             calls[1 - round % 2].interface);
 }
 
+/* Until each pair talks, or has failed. */
+static void await_talk(Pair *pairs)
+{
+        const struct timespec pause = {.tv_nsec = 1000000};
+
+        for (size_t i = 0; i < N_PAIRS; i++)
+                while (!atomic_load(&pairs[i].n_refused) && !atomic_load(&pairs[i].ended))
+                        nanosleep(&pause, NULL);
+}
+
 static void test_policy_flips_while_clients_talk(void **state)
 {
         Scene *scene = *state;
@@ -118,6 +131,7 @@ static void test_policy_flips_while_clients_talk(void **state)
                 pairs[i] = (Pair){.address = scene->bus.address, .stop = &stop};
                 assert_int_equal(pthread_create(&threads[i], NULL, pair_run, &pairs[i]), 0);
         }
+        await_talk(pairs);
         for (unsigned round = 1; round <= N_RELOADS; round++)
                 flip(scene, client, witness, round);
         atomic_store(&stop, true);
