@@ -99,7 +99,9 @@ int rawsocket_write_fds(int fd, const Marshal *bytes, const int *fds, size_t n_f
                                                  .cmsg_type = SCM_RIGHTS};
                 memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
         }
-        n = sendmsg(fd, &header, MSG_NOSIGNAL);
+        do
+                n = sendmsg(fd, &header, MSG_NOSIGNAL);
+        while (n < 0 && errno == EINTR);
         if (n < 0)
                 return errno == EPIPE ? -ECONNRESET : -errno;
         return rawsocket_write(fd, bytes->data + n, bytes->size - (size_t)n);
