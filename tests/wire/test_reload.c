@@ -12,7 +12,7 @@
 #include "tests/wire/pressure.h"
 #include "tests/wire/scene.h"
 
-enum { N_HURRIED = 24, N_RELOADS = 200 };
+enum { N_HURRIED = 24, N_RELOADS = 200, N_SERIES = 4 };
 
 static void write_names_limit(Scene *scene, const char *value)
 {
@@ -158,20 +158,23 @@ static void test_who_does_not_wait_for_the_reply_harms_nobody(void **state)
         expect_nothing(bystander);
 }
 
+/* A configuration kept each time would be some KiB each, in every series. What else the memory in
+ * use depends on, such as when the allocator gives some back, does not grow with each of them. */
 static void test_many_reloads_take_no_memory(void **state)
 {
         Scene *scene = *state;
         RawClient *client = scene_join(scene);
-        long before;
+        long before = 0, after = 0;
 
-        for (unsigned i = 0; i < N_RELOADS; i++)
-                reload(client);
-        before = bus_resident_kib(&scene->bus);
-        for (unsigned i = 0; i < N_RELOADS; i++)
-                reload(client);
-        /* A configuration kept each time would be some KiB each. */
-        if (pressure_sees_memory())
-                assert_in_range(bus_resident_kib(&scene->bus), 0, before + N_RELOADS);
+        for (unsigned series = 0; series < N_SERIES; series++) {
+                before = after;
+                for (unsigned i = 0; i < N_RELOADS; i++)
+                        reload(client);
+                after = bus_resident_kib(&scene->bus);
+                if (series > 0 && (after <= before + N_RELOADS || !pressure_sees_memory()))
+                        return;
+        }
+        fail_msg("%d reloads took %ld KiB", N_RELOADS, after - before);
 }
 
 int main(void)
