@@ -173,9 +173,12 @@ class AccountsTest(unittest.TestCase):
 
     def start_forwarder(self):
         """Alice's socat, from TCP to the abstract socket; its address for clients, and itself."""
-        with socket.socket() as probe:  # a port that is free; nobody else takes it so soon
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        # A port that is free, and that nobody but socat, with its reuseaddr, can take meanwhile.
+        holder = socket.socket()
+        self.addCleanup(holder.close)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
         socat = self.spawn(ALICE, "socat", "TCP-LISTEN:%d,bind=127.0.0.1,reuseaddr,fork" % port,
                            "ABSTRACT-CONNECT:" + self.name)
         until = time.monotonic() + PATIENCE_S

@@ -26,7 +26,7 @@ fail() {
 expect() {
         local pattern=$1 what=$2 output status
         shift 2
-        output=$(timeout 60 "$@" 2>&1)
+        output=$(timeout 90 "$@" 2>&1)
         status=$?
         if [ $status -ne 0 ]; then
                 fail "$what: status $status: $output"
@@ -41,7 +41,7 @@ expect() {
 refuse() {
         local pattern=$1 what=$2 output status
         shift 2
-        output=$(timeout 60 "$@" 2>&1)
+        output=$(timeout 90 "$@" 2>&1)
         status=$?
         if [ $status -eq 0 ]; then
                 fail "$what: succeeded: $output"
@@ -75,11 +75,29 @@ await() {
         return 1
 }
 
+# await_rule RULE WHAT: until a connection has this match rule, word for word. A program that says it
+# is ready may have its AddMatch still to send.
+await_rule() {
+        local rule=$1 what=$2 tries
+        for ((tries = 0; tries < 600; tries++)); do
+                if dbus-send --session --reply-timeout=60000 --print-reply \
+                        --dest=org.freedesktop.DBus /org/freedesktop/DBus \
+                        org.freedesktop.DBus.Debug.Stats.GetAllMatchRules |
+                        grep -qF -e "string \"$rule\""; then
+                        echo "ok: $what"
+                        return 0
+                fi
+                sleep 0.1
+        done
+        fail "$what: nobody has the rule $rule"
+        return 1
+}
+
 # await_capture FILE TEXT COUNT WHAT: until $scratch/FILE is a pcap file in which that many whole
 # D-Bus messages contain the text.
 await_capture() {
         local file=$scratch/$1 text=$2 count=$3 what=$4 tries
-        for ((tries = 0; tries < 300; tries++)); do
+        for ((tries = 0; tries < 600; tries++)); do
                 if [ "$(/usr/bin/python3 "$here/pcap.py" "$file" "$text")" -ge "$count" ]; then
                         echo "ok: $what"
                         return 0

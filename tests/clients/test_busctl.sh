@@ -3,7 +3,7 @@
 # busctl (sd-bus) on the bus driver and on a service.
 . "$(dirname "$0")/lib.sh"
 
-run=(busctl --address="$DBUS_SESSION_BUS_ADDRESS" --no-pager)
+run=(busctl --address="$DBUS_SESSION_BUS_ADDRESS" --no-pager --timeout=60)
 driver=(org.freedesktop.DBus /org/freedesktop/DBus)
 
 start_service

@@ -3,7 +3,7 @@
 # dbus-send and dbus-monitor (libdbus).
 . "$(dirname "$0")/lib.sh"
 
-run=(dbus-send --session --print-reply)
+run=(dbus-send --session --print-reply --reply-timeout=60000)
 
 start_service
 expect 'string "hello"' 'call a method' \

@@ -30,6 +30,8 @@ expect "'ProcessID'" 'credentials' gdbus call "${driver[@]}" \
 
 start monitor gdbus monitor --session --dest "$service"
 await monitor 'is owned by' 'monitor a name'
+owner=$(sed -n 's/.* is owned by //p' "$scratch/monitor")
+await_rule "type='signal',sender='$owner'" 'monitor listens'
 expect '()' 'let the service emit' gdbus call "${at[@]}" --method "$interface.Emit" one 'uint32 3'
 await monitor "Noted \('one', (uint32 )?2\)" 'monitor sees the last signal'
 await monitor 'Noted \(' 'monitor sees every signal' 3
@@ -39,11 +41,10 @@ await receiver 'NameAcquired' 'dbus-monitor starts'
 expect '' 'emit a broadcast' gdbus emit --session --object-path "$object" \
         --signal "$interface.Noted" "'two'" 'uint32 7'
 await receiver 'string "two"' 'the broadcast arrives'
-owner=$(gdbus call "${driver[@]}" --method org.freedesktop.DBus.GetNameOwner "$service")
-expect '' 'emit a signal to one client' gdbus emit --session --dest "$(tr -d "(',)" <<<"$owner")" \
+expect '' 'emit a signal to one client' gdbus emit --session --dest "$owner" \
         --object-path "$object" --signal "$interface.Noted" "'three'" 'uint32 8'
 start names gdbus monitor --session --dest org.freedesktop.DBus
-await names 'NameOwnerChanged|is owned by' 'monitor the driver'
+await_rule "type='signal',sender='org.freedesktop.DBus'" 'monitor the driver'
 expect "('again',)" 'call once more' gdbus call "${at[@]}" --method "$interface.Echo" again
 await names "NameOwnerChanged \(':1\.[0-9]+', '', ':1\.[0-9]+'\)" 'monitor sees clients come'
 await names "NameOwnerChanged \(':1\.[0-9]+', ':1\.[0-9]+', ''\)" 'monitor sees clients go'

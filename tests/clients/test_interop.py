@@ -124,6 +124,7 @@ def introduction(client, mechanism, transport, pid, token):
 
 class InteropTest(AccountsTest):
     tried = set()  # what a client lacks is tried once
+    n_tokens = 0  # each names a client: the bus may not have noticed yet that an earlier one is gone
 
     def start(self, mechanism):
         """A bus that takes this mechanism only, on all transports: their addresses; a service."""
@@ -146,7 +147,7 @@ class InteropTest(AccountsTest):
         """A client on all transports, at the same time."""
         client = CLIENTS[name]
         running = []
-        for number, (transport, address) in enumerate(addresses.items()):
+        for transport, address in addresses.items():
             obstacle = find_obstacle(client, mechanism, transport)
             print("%-20s %-17s %-14s %s" % (name, mechanism, transport, "works" if not obstacle
                                             else "cannot: " + obstacle.reason))
@@ -154,7 +155,8 @@ class InteropTest(AccountsTest):
                 continue
             if obstacle in client.cannot:
                 self.tried.add(obstacle)
-            token = "Token%d" % number
+            InteropTest.n_tokens += 1
+            token = "Token%d" % self.n_tokens
             running.append((transport, token, obstacle, self.spawn(
                 ALICE, *client.command(address, mechanism, token))))
         for transport, token, obstacle, process in running:

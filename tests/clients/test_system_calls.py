@@ -103,6 +103,7 @@ class SystemCallsTest(unittest.TestCase):
         leaks = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # it would use ptrace itself
         bus = test_authentication.Bus(self.folder, daemon=tracer, auth=auth,
                                       environment={"ASAN_OPTIONS": leaks})
+        self.wait_for_cookie(auth)
         done = bus.get_id()
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(bus.end(), 0, bus.log())
@@ -113,6 +114,15 @@ class SystemCallsTest(unittest.TestCase):
                 if ended.search(file.read()):
                     return read_trace(trace)
             self.assertLess(time.monotonic(), until, "strace does not end")
+            time.sleep(0.02)
+
+    def wait_for_cookie(self, auth):
+        """The bus makes the first one by itself, whenever that is; it locks the keyring for it."""
+        folder = self.folder + "/.dbus-keyrings"
+        until = time.monotonic() + PATIENCE_S
+        while auth == COOKIES and (not os.path.isdir(folder) or os.listdir(folder)
+                                   != ["org_freedesktop_general"]):
+            self.assertLess(time.monotonic(), until, "the bus makes no cookie")
             time.sleep(0.02)
 
     def check(self, auth, first_line):
