@@ -75,8 +75,8 @@ await() {
         return 1
 }
 
-# await_rule RULE WHAT: until a connection has this match rule, word for word. A program that says it
-# is ready may have its AddMatch still to send.
+# await_rule RULE WHAT: until a connection has this match rule, word for word. A program that says
+# that it is ready may have its AddMatch still to send.
 await_rule() {
         local rule=$1 what=$2 tries
         for ((tries = 0; tries < 600; tries++)); do

@@ -124,7 +124,7 @@ def introduction(client, mechanism, transport, pid, token):
 
 class InteropTest(AccountsTest):
     tried = set()  # what a client lacks is tried once
-    n_tokens = 0  # each names a client: the bus may not have noticed yet that an earlier one is gone
+    n_tokens = 0  # of one client each: the bus may not know yet that an earlier one is gone
 
     def start(self, mechanism):
         """A bus that takes this mechanism only, on all transports: their addresses; a service."""

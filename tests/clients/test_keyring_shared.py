@@ -17,6 +17,7 @@ import tempfile
 import time
 
 HAMMER, SECONDS, N_HAMMERS, N_BUSES = sys.argv[1], 8, 10, 10
+ROUNDS_MAX = 15  # on a machine that has little time for them, one is not enough
 PATIENCE_S = 60
 ASK = b"\0AUTH DBUS_COOKIE_SHA1 " + str(os.geteuid()).encode().hex().encode() + b"\r\n"
 LINE = re.compile(r"(\d{1,10}) (\d{10}) [0-9a-f]{48}")
@@ -66,9 +67,9 @@ def check_file(path, seen):
     seen["reads"] += 1
 
 
-def hammer(folder, buses, environment):
+def hammer(folder, buses, environment, seen):
+    """One round; how many keys were added by those who were not killed."""
     path = folder + "/.dbus-keyrings/org_freedesktop_general"
-    seen = {"reference": set(), "ours": set(), "reads": 0}
     hammers = [subprocess.Popen([HAMMER, folder, str(SECONDS * 1000)], stdout=subprocess.PIPE,
                                 env=environment) for _ in range(N_HAMMERS)]
     chance = random.Random(4)
@@ -93,7 +94,12 @@ def hammer(folder, buses, environment):
         assert process.returncode in (0, -9), process.returncode
         added += int(out or 0)
     check_file(path, seen)
-    return seen, added
+    return added
+
+
+def is_enough(seen, added):
+    return (seen["reads"] > 20 and added > 10 and len(seen["ours"]) > 5
+            and len(seen["reference"]) > 1)
 
 
 def main():
@@ -101,11 +107,13 @@ def main():
         environment = {**os.environ, "HOME": folder}
         buses = [start_bus(folder, index, environment) for index in range(N_BUSES)]
         try:
-            seen, added = hammer(folder, buses, environment)
+            seen, added, n_rounds = {"reference": set(), "ours": set(), "reads": 0}, 0, 0
+            while not is_enough(seen, added) and n_rounds < ROUNDS_MAX:
+                added += hammer(folder, buses, environment, seen)
+                n_rounds += 1
             print(f"{seen['reads']} reads, all valid; {added} keys added by ringbus's code; seen "
                   f"{len(seen['ours'])} of those and {len(seen['reference'])} of the reference")
-            assert seen["reads"] > 20 and added > 10
-            assert len(seen["ours"]) > 5 and len(seen["reference"]) > 1
+            assert is_enough(seen, added)
             # A lock that a killed process held goes stale after 8 s; then all get in.
             for path, _ in buses:
                 done = subprocess.run(
@@ -114,7 +122,7 @@ def main():
                     env=environment, capture_output=True, check=False, timeout=PATIENCE_S)
                 assert done.returncode == 0, done.stderr
             left = sorted(os.listdir(folder + "/.dbus-keyrings"))
-            assert left[0] == "org_freedesktop_general" and len(left) <= 4, left
+            assert left[0] == "org_freedesktop_general" and len(left) <= 2 + 2 * n_rounds, left
         finally:
             for _, bus in buses:
                 bus.kill()

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -153,10 +154,12 @@ static void test_hops_of_a_connection_are_documented(void **state)
         Fixture *fixture = *state;
         char uid[16], hex[40] = "", hello[128], answer[256];
         size_t size, have = 0, end;
-        int fd;
+        int fd, status;
 
         hops_read_section(fixture, "connection");
         assert_int_equal(kill(fixture->bus.pid, SIGSTOP), 0);
+        assert_int_equal(waitpid(fixture->bus.pid, &status, WUNTRACED), fixture->bus.pid);
+        assert_true(WIFSTOPPED(status)); /* all its threads */
         fd = rawsocket_connect(fixture->bus.address);
         assert_true(fd >= 0);
         snprintf(uid, sizeof(uid), "%u", (unsigned)getuid());

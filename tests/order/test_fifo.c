@@ -88,8 +88,10 @@ static void test_fifo_push_while_the_duty_ends_is_sent(void **state)
                   *other = directed_join(scene, 1);
         const RawHeader first = scene_signal(receiver->unique_name, "First", NULL),
                         second = scene_signal(receiver->unique_name, "Second", NULL);
-        StagedStop *sent = directed_arm(OUTPUT_SENT, directed_id(receiver));
+        StagedStop *sent;
 
+        directed_barrier(other); /* their worker has given up the duty for the NameAcquired */
+        sent = directed_arm(OUTPUT_SENT, directed_id(receiver));
         (void)scene_send(other, &first);
         directed_wait(sent);
         (void)expect_signal(receiver, other->unique_name, "First");
