@@ -13,6 +13,7 @@ target_link_options(test_io_buffers PRIVATE
 ringbus_unit_test(io_wake SOURCES test_io_wake.c io_fixture.c DEPENDS ${io_libraries})
 ringbus_unit_test(ready DEPENDS ${io_libraries})
 ringbus_unit_test(probe SOURCES test_probe.c io_fixture.c DEPENDS ${io_libraries})
+target_link_options(test_probe PRIVATE -Wl,--wrap=clock_now_ns)
 
 # The same probe where io_uring is refused, in the two ways that containers do it.
 foreach(error EPERM ENOSYS)
