@@ -51,9 +51,13 @@ static void free_handshake(Lobby *lobby, Handshake *handshake)
 
 uint64_t lobby_count_incomplete(const Lobby *lobby)
 {
-        uint64_t ended = counter_read(&lobby->n_tickets_ended); /* first: never below 0 */
+        uint64_t ended, n;
 
-        return tally_read(&lobby->n_tickets) - ended;
+        do { /* both of one moment; `ended` first: never below 0 */
+                ended = counter_read(&lobby->n_tickets_ended);
+                n = tally_read(&lobby->n_tickets) - ended;
+        } while (counter_read(&lobby->n_tickets_ended) != ended);
+        return n;
 }
 
 static void settle_ticket(Lobby *lobby, GateTicket *ticket)
@@ -379,11 +383,6 @@ void lobby_set_limits(Lobby *lobby, unsigned max_incomplete, uint64_t auth_timeo
         tally_set(&lobby->max_incomplete_per_uid, per_uid);
         tally_set(&lobby->auth_timeout_ms, auth_timeout_ms);
         tally_set(&lobby->max_message_unix_fds, max_message_unix_fds);
-}
-
-void lobby_offer_cookies(Lobby *lobby, bool offered)
-{
-        tally_set(&lobby->offers_cookies, offered);
 }
 
 void lobby_deinit(Lobby *lobby)

@@ -21,3 +21,8 @@ SaslOptions lobby_offer(const Lobby *lobby, const GateListener *listener, uid_t 
         memcpy(options.guid, listener->guid, sizeof(options.guid));
         return options;
 }
+
+void lobby_offer_cookies(Lobby *lobby, bool offered)
+{
+        tally_set(&lobby->offers_cookies, offered);
+}

@@ -4,7 +4,7 @@
 
 /*
  * A running gate on a real listening socket, and clients that speak to it byte by byte. All waits
- * end after a few seconds with a failed test.
+ * end after a minute with a failed test.
  */
 
 #include <pthread.h>
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -31,7 +32,8 @@
 
 enum {
         FIXTURE_DELIVERED_MAX = 256,
-        FIXTURE_WAIT_MS = 5000,
+        FIXTURE_WAIT_MS = 60000, /* only a failing test waits so long */
+        FIXTURE_IDLE_TRIES = 20,
         FIXTURE_NOBODY = 65534, /* a uid that is neither root nor the bus's */
 };
 
@@ -65,6 +67,9 @@ int fixture_teardown(void **state);
 /* Starts the gate with fixture->options. */
 void fixture_start(Fixture *fixture);
 
+/* When a wait that begins now fails the test, by the clock of pthread_cond_timedwait(3). */
+struct timespec fixture_end_of_wait(void);
+
 /* A connected blocking client socket. */
 int fixture_connect(const Fixture *fixture);
 int fixture_connect_half_open(const Fixture *fixture); /* has said AUTH EXTERNAL */
@@ -85,7 +90,8 @@ void fixture_expect_closed(int fd);
 /* For `ms` milliseconds there is neither a byte nor the end. */
 void fixture_expect_silence(int fd, int ms);
 
-/* For `ms` milliseconds this process, the gate's thread included, uses hardly any CPU time. */
+/* This process, the gate's thread included, uses hardly any CPU time in `ms` milliseconds; where
+ * something else was still to be done, in the next ones. */
 void fixture_expect_idle(unsigned ms);
 
 /* The next delivered connection; the caller frees it (and completes it). */

@@ -14,46 +14,60 @@ static void require_root(void)
         }
 }
 
-/* From accept on, and not prolonged by talking. */
+/* Says empty lines until it is closed; how many answers came while it did. */
+static unsigned talk(int fd)
+{
+        unsigned n_answers = 0;
+        char reply[64];
+
+        while (send(fd, "\r\n", 2, MSG_NOSIGNAL) == 2 && recv(fd, reply, sizeof(reply), 0) > 0) {
+                n_answers++;
+                usleep(5000);
+        }
+        while (recv(fd, reply, sizeof(reply), 0) > 0)
+                continue;
+        return n_answers;
+}
+
+/* From accept on, and not prolonged by talking. Where the gate is kept from running until their
+ * time is over, nobody gets to talk: that is tried again. */
 static void test_gate_limits_slow_handshake_timed_out(void **state)
 {
+        enum { TRIES = 100 };
         Fixture *fixture = *state;
-        uint64_t begin_ns;
-        uint64_t ms;
-        int silent;
-        int talking;
+        unsigned n_answers = 0;
 
         fixture->options.auth_timeout_ms = 300;
         fixture_start(fixture);
-        begin_ns = clock_now_ns();
-        silent = fixture_connect(fixture);
-        talking = fixture_connect_half_open(fixture);
-        fixture_expect(talking, "DATA\r\n");
-        while (send(talking, "\r\n", 2, MSG_NOSIGNAL) == 2) {
-                char reply[64];
+        for (unsigned i = 1; i <= TRIES && n_answers < 2; i++) {
+                uint64_t begin_ns = clock_now_ns();
+                int silent = fixture_connect(fixture);
+                int talking = fixture_connect(fixture);
+                uint64_t ms;
 
-                if (recv(talking, reply, sizeof(reply), 0) <= 0)
-                        break;
-                usleep(5000);
+                send(talking, "\0AUTH EXTERNAL\r\n", 16, MSG_NOSIGNAL);
+                n_answers = talk(talking);
+                ms = (clock_now_ns() - begin_ns) / CLOCK_NS_PER_MS;
+                assert_in_range(ms, 290, FIXTURE_WAIT_MS);
+                fixture_expect_closed(silent);
+                assert_int_equal(fixture_counters(fixture).timed_out, 2 * i);
+                fixture_wait_incomplete(fixture, 0);
+                close(silent);
+                close(talking);
         }
-        ms = (clock_now_ns() - begin_ns) / CLOCK_NS_PER_MS;
-        assert_in_range(ms, 290, FIXTURE_WAIT_MS);
-        fixture_expect_closed(silent);
-        assert_int_equal(fixture_counters(fixture).timed_out, 2);
-        fixture_wait_incomplete(fixture, 0);
-        close(silent);
-        close(talking);
+        assert_true(n_answers >= 2);
 }
 
 static void test_gate_limits_deadline_carries_on(void **state)
 {
+        enum { TIMEOUT_MS = 120000 };
         Fixture *fixture = *state;
         GateConnection *connection;
         uint64_t before_ns;
         uint64_t after_ns;
         int fd;
 
-        fixture->options.auth_timeout_ms = 5000;
+        fixture->options.auth_timeout_ms = TIMEOUT_MS;
         fixture_start(fixture);
         before_ns = clock_now_ns();
         fd = fixture_connect_half_open(fixture);
@@ -62,8 +76,8 @@ static void test_gate_limits_deadline_carries_on(void **state)
         usleep(20000);
         fixture_say(fd, "DATA\r\nBEGIN\r\n");
         connection = fixture_take(fixture);
-        assert_in_range(connection->deadline_ns, before_ns + 5000 * CLOCK_NS_PER_MS,
-                        after_ns + 5000 * CLOCK_NS_PER_MS);
+        assert_in_range(connection->deadline_ns, before_ns + TIMEOUT_MS * CLOCK_NS_PER_MS,
+                        after_ns + TIMEOUT_MS * CLOCK_NS_PER_MS);
         fixture_complete(fixture, connection);
         close(fd);
 }
