@@ -2,7 +2,6 @@
 /* See io_fixture.h. */
 #include "tests/unit/io_fixture.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -38,28 +37,6 @@ int fixture_run(const char *name, const struct CMUnitTest *tests, size_t n)
                 n_failed += _cmocka_run_group_tests(title, tests, n, NULL, NULL);
         }
         return n_failed;
-}
-
-static unsigned count_entries(const char *path)
-{
-        DIR *directory = opendir(path);
-        unsigned n = 0;
-
-        assert_non_null(directory);
-        while (readdir(directory))
-                n++;
-        closedir(directory);
-        return n - 2;
-}
-
-unsigned fixture_count_fds(void)
-{
-        return count_entries("/proc/self/fd") - 1; /* without the directory's own */
-}
-
-unsigned fixture_count_threads(void)
-{
-        return count_entries("/proc/self/task");
 }
 
 static void note_hung_up(void *context, IoSocket *socket)
@@ -122,8 +99,12 @@ int fixture_teardown(void **state)
 {
         Fixture *fixture = *state;
 
-        /* A joined thread may be listed for a moment longer; a kernel worker stays for seconds. */
-        for (int i = 0; i < 100 && fixture_count_threads() > fixture->n_threads_before; i++)
+        uint64_t deadline = fixture_deadline();
+
+        /* Not later: a kernel worker that nobody needs goes after some seconds. */
+        assert_false(fixture_has_kernel_worker());
+        /* A joined thread may be listed for a while longer. */
+        while (fixture_count_threads() > fixture->n_threads_before && fixture_before(deadline))
                 usleep(1000);
         assert_int_equal(fixture_count_threads(), fixture->n_threads_before);
         fixture_turn(fixture, 0);
@@ -233,7 +214,7 @@ void fixture_turn(Fixture *fixture, uint64_t timeout_ms)
 
 uint64_t fixture_deadline(void)
 {
-        return clock_now_ns() + 10 * CLOCK_NS_PER_S;
+        return clock_now_ns() + FIXTURE_PATIENCE_S * CLOCK_NS_PER_S;
 }
 
 bool fixture_before(uint64_t deadline)

@@ -19,7 +19,11 @@
 
 #include "broker/io/io.h"
 
-enum { FIXTURE_SENDS_MAX = 4096 };
+enum {
+        FIXTURE_SENDS_MAX = 4096,
+        FIXTURE_PATIENCE_S = 60,                     /* only a failing test waits so long */
+        FIXTURE_TOO_LONG_S = 2 * FIXTURE_PATIENCE_S, /* of a sleep that something has to end */
+};
 
 typedef struct SendResult {
         IoSend *send;
@@ -74,6 +78,9 @@ void fixture_resize(Fixture *fixture, unsigned n_buffers);
 unsigned fixture_count_fds(void);
 unsigned fixture_count_threads(void);
 
+/* Whether the kernel has started a worker of io_uring's for this process. */
+bool fixture_has_kernel_worker(void);
+
 /* A link is heap-allocated, added and receiving unless stated otherwise. */
 Link *link_new(Fixture *fixture, unsigned n_fds_max);
 Link *link_free(Fixture *fixture, Link *link);
@@ -87,7 +94,7 @@ void link_release(Link *link);
 /* One io_wait(), and everything that it brought is collected. */
 void fixture_turn(Fixture *fixture, uint64_t timeout_ms);
 
-/* Turns until the condition holds; fails the test after ten seconds. */
+/* Turns until the condition holds; fails the test after a minute. */
 #define FIXTURE_UNTIL(fixture, condition)                                                          \
         do {                                                                                       \
                 uint64_t until_deadline = fixture_deadline();                                      \

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -18,7 +19,7 @@
 
 #include "listen_fixture.h"
 
-enum { GUID_DIGITS = 32 };
+enum { GUID_DIGITS = 32, WAIT_MS = 60000 };
 
 char listen_fixture_folder[64];
 
@@ -84,6 +85,17 @@ void listen_fixture_assert_connects(const char *path)
         snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
         assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
         close(fd);
+}
+
+int listen_fixture_accept(int listener)
+{
+        struct pollfd ready = {.fd = listener, .events = POLLIN};
+        int fd;
+
+        assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        assert_true(fd >= 0);
+        return fd;
 }
 
 void listen_fixture_path(char *out, size_t size, const char *before, const char *name)

@@ -27,6 +27,9 @@ void listen_fixture_assert_refused(const char *address, int expected, const char
 const char *listen_fixture_skip_address(const char *printed, const char *expected,
                                         const char *guid);
 
+/* The next connection of a listening socket; waits for it. */
+int listen_fixture_accept(int listener);
+
 /* A client reaches the socket file. */
 void listen_fixture_assert_connects(const char *path);
 

@@ -78,7 +78,7 @@ size_t remote_write(Remote *remote, const void *data, size_t size, unsigned n_fd
 void remote_write_all(Remote *remote, const void *data, size_t size)
 {
         const uint8_t *bytes = data;
-        const uint64_t until = clock_now_ns() + UINT64_C(10000000000);
+        const uint64_t until = clock_now_ns() + PEER_FIXTURE_PATIENCE_NS;
 
         for (size_t at = 0; at < size;) {
                 at += remote_write(remote, bytes + at, size - at, 0);

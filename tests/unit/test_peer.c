@@ -318,7 +318,7 @@ static void test_peer_close_ends_both_directions(void **state)
         peer_close(remote->peer);
         assert_string_equal(remote_await(other)->member, "NameOwnerChanged");
         PEER_FIXTURE_UNTIL(fixture, (remote_pump(remote), remote->ended));
-        assert_int_equal(fixture->shards[0].n_peers, 0);
+        PEER_FIXTURE_UNTIL(fixture, fixture->shards[0].n_peers == 0);
         remote_free(remote);
         remote_free(other);
 }

@@ -88,11 +88,14 @@ static void thing_free(Retired *retired)
         switch_set(&CONTAINER_OF(retired, Thing, retired)->freed);
 }
 
+static Switch reclaimed;
+
 static void *reclaim(void *argument)
 {
         unsigned *ret_n = argument;
 
         *ret_n = qsbr_reclaim(&qsbr);
+        switch_set(&reclaimed);
         return NULL;
 }
 
@@ -110,11 +113,15 @@ static void assert_reclaim_waits_for(void (*what)(void))
         pthread_t thread;
         unsigned n = 0;
 
+        reclaimed = (Switch){0};
         qsbr_retire(&qsbr, &things[0].retired, thing_free);
         assert_int_equal(pthread_create(&thread, NULL, reclaim, &n), 0);
         nap();
         assert_false(switch_is_on(&things[0].freed));
         reader_does(what);
+        /* The reclaimer may have begun only now, when the reader is in its next section. */
+        while (what == qsbr_quiescent && !switch_is_on(&reclaimed))
+                reader_does(what);
         pthread_join(thread, NULL);
         assert_int_equal(n, 1);
         assert_true(switch_is_on(&things[0].freed));
