@@ -14,13 +14,7 @@ typedef struct Runner {
         pthread_t thread;
 } Runner;
 
-static void *run(void *argument)
-{
-        Runner *runner = argument;
-
-        runner->race->body(runner->race, runner->index);
-        return NULL;
-}
+enum { PATIENCE_S = 240 };
 
 static uint64_t duration_ms(void)
 {
@@ -29,14 +23,25 @@ static uint64_t duration_ms(void)
         return text ? strtoull(text, NULL, 10) : 1000;
 }
 
+static void *run(void *argument)
+{
+        Runner *runner = argument;
+        Race *race = runner->race;
+
+        if (pthread_barrier_wait(&race->barrier) == PTHREAD_BARRIER_SERIAL_THREAD)
+                race->end_ns = clock_now_ns() + duration_ms() * CLOCK_NS_PER_MS;
+        pthread_barrier_wait(&race->barrier);
+        race->body(race, runner->index);
+        return NULL;
+}
+
 void race_run(unsigned n_threads, void (*body)(Race *race, unsigned index), void *context)
 {
         Race race = {.n_threads = n_threads, .body = body, .context = context};
         Runner runners[RACE_THREADS_MAX];
 
         ASSERT(n_threads <= RACE_THREADS_MAX);
-        race.end_ns = clock_now_ns() + duration_ms() * 1000000;
-        alarm((unsigned)(duration_ms() / 1000) + 60);
+        alarm((unsigned)(duration_ms() / 1000) + PATIENCE_S);
         pthread_barrier_init(&race.barrier, NULL, n_threads);
         for (unsigned i = 0; i < n_threads; i++) {
                 int r;

@@ -7,14 +7,19 @@
  * invariants with ASSERT (cmocka's asserts belong to the main thread). What a body keeps in plain
  * memory on purpose is what the structure has to order: ThreadSanitizer checks that it does.
  *
- * RINGBUS_RACE_MS: how long each test runs; default 1000.
+ * RINGBUS_RACE_MS: how long each race runs; default 1000. In so little time a busy machine may not
+ * let the threads meet at all: a test that wants them to have met runs its race up to RACE_TRIES
+ * times.
  */
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RACE_THREADS_MAX = 16 };
+enum {
+        RACE_THREADS_MAX = 16,
+        RACE_TRIES = 30, /* until a race on a busy machine has met the cases that it is about */
+};
 
 typedef struct Race {
         unsigned n_threads;
@@ -22,12 +27,12 @@ typedef struct Race {
         void *context;
         /* Its own. */
         pthread_barrier_t barrier;
-        uint64_t end_ns;
-        bool over; /* written by one thread between two barriers */
+        uint64_t end_ns; /* set when all threads have begun */
+        bool over;       /* written by one thread between two barriers */
 } Race;
 
 /* Runs body(0) ... body(n_threads - 1), each on a thread of its own; returns when all have. If that
- * takes a minute longer than it should the process ends: somebody waits for ever. */
+ * takes four minutes longer than it should the process ends: somebody waits for ever. */
 void race_run(unsigned n_threads, void (*body)(Race *race, unsigned index), void *context);
 
 /* All threads of a race meet; nobody goes on before all are there. */

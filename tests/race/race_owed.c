@@ -104,7 +104,8 @@ static void test_owed_sealing_against_adding_answers_each_record_once(void **sta
 {
         (void)state;
         /* On a busy machine the callee may leave too late, or too early, for a while. */
-        for (int i = 0; i < 20 && (!counter_read(&n_refused) || !counter_read(&n_sealed)); i++)
+        for (int i = 0; i < RACE_TRIES && (!counter_read(&n_refused) || !counter_read(&n_sealed));
+             i++)
                 race_run(N_CALLERS + 1, body, NULL);
         print_message("%u rounds; %llu refused, %llu found by sealing, %llu withdrawn\n", n_rounds,
                       (unsigned long long)counter_read(&n_refused),

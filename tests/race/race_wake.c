@@ -22,7 +22,7 @@
  * next before that has been seen, so a lost wake-up cannot be repaired by a later one: the sleeper
  * would sleep until its poll() times out, and that is an error.
  */
-enum { N_WAKERS = 3, LOST_MS = 20000 };
+enum { N_WAKERS = 3, LOST_MS = 120000 };
 
 typedef struct Work {
         StackNode node;
@@ -102,7 +102,11 @@ static void test_wake_no_wake_up_is_lost_and_none_is_written_twice(void **state)
         (void)state;
         assert_int_equal(wake_init(&wake), 0);
         stack_init(&inbox);
-        race_run(N_WAKERS + 1, body, NULL);
+        for (int i = 0; i < RACE_TRIES && (n_sleeps == 0 || n_works <= n_sleeps / 2); i++) {
+                stopping = (Switch){0};
+                n_wakers_done = (Counter){0};
+                race_run(N_WAKERS + 1, body, NULL);
+        }
         wake_deinit(&wake);
         for (unsigned i = 0; i < N_WAKERS; i++)
                 writes += n_writes[i];
