@@ -5,7 +5,7 @@
 
 enum {
         READY_MS = 30000,
-        LOOK_MS = 300,      /* so long without one more: these are all */
+        LOOK_MS = 300,      /* so long without one more: these are all, if all have tried */
         GATHER_MS = 120000, /* a slow machine */
 };
 
@@ -27,12 +27,16 @@ static void gather(const Intrusion *intrusion)
 {
         unsigned before = 0;
 
+        IntrusionShared *shared = intrusion->shared;
+
         for (unsigned waited = 0; waited < GATHER_MS; waited += LOOK_MS) {
+                bool had_its_chance = !process_is_alive(&intrusion->process) ||
+                                      atomic_load(&shared->n_tried) >= shared->plan.n_held;
                 unsigned n;
 
                 process_sleep_ms(LOOK_MS);
-                n = atomic_load(&intrusion->shared->n_open);
-                if (n <= before || n >= intrusion->shared->plan.n_held)
+                n = atomic_load(&shared->n_open);
+                if (n >= shared->plan.n_held || (n <= before && had_its_chance))
                         return;
                 before = n;
         }

@@ -96,7 +96,9 @@ static void on_tick(Timer *timer, void *context)
                        "%.0f s: %u messages, %u peers; Ctrl-C ends the recording",
                        (double)(now_ns - recorder->start_ns) / 1e9, live->record->writer.n_messages,
                        live->record->writer.n_peers);
-        if (now_ns >= live->ends_ns) {
+        /* Whoever is killed has recorded all but the last second. */
+        trace_writer_flush(&live->record->writer);
+        if (now_ns >= live->ends_ns || live->record->writer.error != 0) {
                 loop_end(context);
                 return;
         }

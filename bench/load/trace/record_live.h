@@ -28,7 +28,7 @@ typedef struct Live {
         uint32_t n_answered; /* OWNERS: so many names of the list */
         char **names;        /* OWNERS: the list */
         uint32_t n_names;
-        Timer tick; /* the progress line, once a second */
+        Timer tick; /* once a second: the progress line, the file */
         LoopSource signals;
         int signal_fd;
         bool has_failed;

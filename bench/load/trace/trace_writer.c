@@ -207,14 +207,19 @@ void trace_writer_event(TraceWriter *writer, const TraceEvent *event)
         write_record(writer, event->kind, 0);
 }
 
+void trace_writer_flush(TraceWriter *writer)
+{
+        if (writer->error == 0 && fflush(writer->file) != 0)
+                fail(writer, -errno);
+}
+
 int trace_writer_finish(TraceWriter *writer, uint64_t time_ns)
 {
         put_time(writer, time_ns);
         put(writer, writer->n_peers);
         put(writer, writer->n_messages);
         write_record(writer, TRACE_END, 0);
-        if (writer->error == 0 && fflush(writer->file) != 0)
-                fail(writer, -errno);
+        trace_writer_flush(writer);
         return writer->error;
 }
 

@@ -43,6 +43,9 @@ void trace_writer_fact(TraceWriter *writer, Text key, Text value);
 void trace_writer_peer(TraceWriter *writer, uint64_t time_ns, uint32_t name, bool was_there);
 void trace_writer_event(TraceWriter *writer, const TraceEvent *event);
 
+/* All that was written so far is in the file, or writer->error tells why not. */
+void trace_writer_flush(TraceWriter *writer);
+
 /* Completes the file, without closing it. 0, or -errno of the first failure. */
 int trace_writer_finish(TraceWriter *writer, uint64_t time_ns);
 
