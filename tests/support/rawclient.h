@@ -25,7 +25,7 @@ enum {
         RAWCLIENT_NO_FDS = 2,   /* do not send NEGOTIATE_UNIX_FD */
         RAWCLIENT_BIG_ENDIAN = 4, /* byte order of what rawclient_send_header() builds */
 
-        RAWCLIENT_TIMEOUT_MS = 30000, /* long: only a failing test ever waits for it */
+        RAWCLIENT_TIMEOUT_MS = 60000, /* long: only a failing test ever waits for it */
         RAWCLIENT_LINE_MAX = 128,
         RAWCLIENT_NAME_MAX = 32,
         RAWCLIENT_FDS_MAX = 256,
