@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from loadtest import DAEMON, LoadTest
+from loadtest import DAEMON, PATIENCE_S, LoadTest
 
 BROKERS = ("dbus-daemon", "dbus-broker", f"ringbus={DAEMON}", "floor")
 PING = ("busctl --address=$DBUS_SESSION_BUS_ADDRESS call org.freedesktop.DBus /org/freedesktop/DBus"
@@ -72,7 +72,7 @@ class TestEachBroker(BrokerTest):
                     subprocess.run(["sh", "-c", PING], check=True, stdout=subprocess.DEVNULL,
                                    env={**os.environ, "DBUS_SESSION_BUS_ADDRESS": address})
                     process.send_signal(number)
-                    self.assertEqual(process.wait(60), 0)
+                    self.assertEqual(process.wait(PATIENCE_S), 0)
                     self.assertEqual(os.listdir(self.folder), [])
 
     def test_thousands_of_rules_and_names_are_allowed(self):
@@ -89,7 +89,7 @@ class TestEnd(BrokerTest):
     def test_broker_that_dies_is_told_with_its_signal(self):
         process, address = self.start_serving(f"ringbus={DAEMON}")
         os.kill(self.pid_at(address), signal.SIGKILL)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE_S)
         self.assertEqual(process.returncode, 1)
         self.assertIn("the broker was ended by signal 9", errors)
         self.assertEqual(os.listdir(self.folder), [])

@@ -21,7 +21,9 @@ class ConnectTest(LoadTest):
         for clients in (1, 4):
             with self.subTest(clients=clients):
                 result, seen = self.run_on_fake("connect", f"--clients={clients}",
-                                                fake={"hold_ms": 30, "hold_bus": 2})
+                                                fake={"hold_ms": 30, "hold_bus": 2},
+                                                is_enough=lambda _, seen, n=clients:
+                                                seen["most_held_in_all"] >= n)
                 self.assert_all_accounted(result)
                 self.assertEqual(seen["most_held_in_all"], clients)
                 os.unlink(self.folder + "/bus")
@@ -58,7 +60,8 @@ class NamesTest(LoadTest):
             with self.subTest(window=window):
                 result, seen = self.run_on_fake("names", "--owners=2", "--watchers=0",
                                                 f"--window={window}",
-                                                fake={"hold_ms": 20, "hold_bus": 1})
+                                                fake={"hold_ms": 20, "hold_bus": 1},
+                                                is_enough=self.holds("most_names", 2, window))
                 self.assert_all_accounted(result)
                 self.assertEqual(list(seen["most_names"].values()), [window] * 2)
                 held = [n for name, n in seen["most_held"].items() if name in seen["most_names"]]
@@ -66,7 +69,8 @@ class NamesTest(LoadTest):
                 os.unlink(self.folder + "/bus")
 
     def test_names_lost_change_fails_the_run(self):
-        result, _ = self.run_on_fake("names", fake={"lose_change": 30})
+        result, _ = self.run_on_fake("names", fake={"lose_change": 30},
+                                     is_enough=lambda _, seen: seen["changes"] >= 30)
         self.assertEqual(result.status, 1)
         self.assertIn("a change was lost", result.errors)
         self.assertEqual(result.output, "")
@@ -75,7 +79,8 @@ class NamesTest(LoadTest):
 class MatchTest(LoadTest):
     def test_match_rules_stand_and_others_come_and_go(self):
         result, seen = self.run_on_fake("match", "--clients=2", "--rules=5", "--window=3",
-                                        "--differ=arg0")
+                                        "--differ=arg0",
+                                        is_enough=self.reaches("most_rules", 2, 5 + 3))
         self.assert_all_accounted(result)
         calls = seen["bus_calls"]
         self.assertEqual(calls["AddMatch"] + calls["RemoveMatch"],
@@ -89,7 +94,8 @@ class MatchTest(LoadTest):
             with self.subTest(window=window):
                 result, seen = self.run_on_fake("match", "--clients=3", "--rules=0",
                                                 f"--window={window}",
-                                                fake={"hold_ms": 20, "hold_bus": 1})
+                                                fake={"hold_ms": 20, "hold_bus": 1},
+                                                is_enough=self.holds("rules", 3, window))
                 self.assert_all_accounted(result)
                 held = [n for name, n in seen["most_held"].items() if name in seen["rules"]]
                 self.assertEqual(held, [window] * 3)
@@ -111,7 +117,8 @@ class FdsTest(LoadTest):
                     os.unlink(self.folder + "/bus")
 
     def test_fds_window_bounds_the_outstanding_calls(self):
-        result, seen = self.run_on_fake("fds", "--callers=2", "--window=5", fake={"hold_ms": 20})
+        result, seen = self.run_on_fake("fds", "--callers=2", "--window=5", fake={"hold_ms": 20},
+                                        is_enough=self.reaches("most_outstanding", 2, 5))
         self.assert_all_accounted(result)
         self.assertEqual(list(seen["most_outstanding"].values()), [5] * 2)
 

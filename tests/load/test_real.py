@@ -4,11 +4,13 @@
 
 import json
 import os
+import signal
 import unittest
 
-from loadtest import LoadTest, stop_for
+from loadtest import DAEMON, PATIENCE_S, LoadTest, stop_for
 
 SLOW_DAEMON = os.environ.get("RINGBUS_SLOW", "")
+TRIES = 8
 
 # Scenario, its knobs; operations must happen, without errors.
 RUNS = (
@@ -66,20 +68,29 @@ class BelievableTest(LoadTest):
     def test_open_stop_of_the_bus_is_as_many_late_calls(self):
         """Stopped for 0.4 s at 1000 calls a second: those of its first 0.3 s take over 0.1 s."""
         bus = self.start_daemon()
-        process = self.start("open", f"--address={self.address}", "--rate=1000", "--late=100ms",
-                             "--warmup=300ms", "--duration=3s", "--json")
-        sockets = f"/proc/{process.pid}/fd"
-        # Its connections are there; the load begins within milliseconds, the warm-up is 300 ms.
-        self.wait_for("connections", lambda: len(os.listdir(sockets)) >= 3 + 2 + 8)
-        self.wait_for("replies", lambda: self.switches(process.pid) > 500)
-        stopped_s = stop_for(bus, 0.4)
-        output, errors = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 0, errors)
-        late = json.loads(output)["late"]
-        expected = (stopped_s - 0.1) * 1000
-        # Not fewer; more only where this machine kept somebody waiting besides.
-        self.assertGreater(late, 0.97 * expected)
+        for _ in range(TRIES):
+            expected, late = self.stop_the_bus(bus)
+            self.assertGreater(late, 0.97 * expected)
+            if late < expected + 1000:
+                return
+            # More are late where this machine kept somebody waiting besides: not every time.
         self.assertLess(late, expected + 1000)
+
+    def stop_the_bus(self, bus):
+        """Stops it while a load runs: how many calls have to be late, how many were."""
+        process = self.start("open", f"--address={self.address}", "--rate=1000", "--late=100ms",
+                             "--warmup=0", "--duration=10m", "--json")
+        self.wait_for_switches(process, 500)  # the load runs
+        stopped_s = stop_for(bus, 0.4)
+        self.wait_for_switches(process, 500)  # what was held up has been answered long since
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=PATIENCE_S)
+        self.assertEqual(process.returncode, 0, errors)
+        return (stopped_s - 0.1) * 1000, json.loads(output)["late"]
+
+    def wait_for_switches(self, process, n):
+        end = self.switches(process.pid) + n
+        self.wait_for("replies", lambda: self.switches(process.pid) > end)
 
     @staticmethod
     def switches(pid):
@@ -91,13 +102,18 @@ class BelievableTest(LoadTest):
 
     def test_slow_bus_is_seen_in_cpu_per_message(self):
         """A build that spins for 20 us of CPU time in each message."""
-        cost_us = {}
-        for name, daemon in (("fast", os.environ["RINGBUS_DAEMON"]), ("slow", SLOW_DAEMON)):
-            result = self.run_load("call", f"--broker={daemon}", "--duration=500ms", "--json")
-            self.assert_all_accounted(result)
-            cost_us[name] = result.json["broker_use"]["cpu_ns_per_message"] / 1000
-        difference_us = cost_us["slow"] - cost_us["fast"]
-        # A busy machine makes everything dearer, and nothing cheaper.
+        least_us = {}
+        for i in range(TRIES):
+            for name, daemon in (("fast", DAEMON), ("slow", SLOW_DAEMON)):
+                result = self.run_load("call", f"--broker={daemon}", "--duration=500ms", "--json")
+                self.assert_all_accounted(result)
+                if result.json["messages"] > 100:
+                    cost_us = result.json["broker_use"]["cpu_ns_per_message"] / 1000
+                    least_us[name] = min(cost_us, least_us.get(name, cost_us))
+            # A busy machine makes everything dearer, and nothing cheaper.
+            difference_us = least_us.get("slow", 0) - least_us.get("fast", 0)
+            if i > 0 and 15 < difference_us < 40:
+                break
         self.assertGreater(difference_us, 15)
         self.assertLess(difference_us, 40)
 

@@ -16,7 +16,9 @@ class CallTest(LoadTest):
         for window in (1, 7):
             with self.subTest(window=window):
                 result, seen = self.run_on_fake("call", "--callers=3", "--services=2",
-                                                f"--window={window}", fake={"hold_ms": 20})
+                                                f"--window={window}", fake={"hold_ms": 20},
+                                                is_enough=self.reaches(
+                                                    "most_outstanding", 3, window))
                 self.assert_all_accounted(result)
                 self.assertEqual(set(seen["most_outstanding"].values()), {window})
                 self.assertEqual(len(seen["most_outstanding"]), 3)
@@ -45,14 +47,16 @@ class CallTest(LoadTest):
                 os.unlink(self.folder + "/bus")
 
     def test_call_refused_calls_are_counted_by_name(self):
-        result, seen = self.run_on_fake("call", fake={"refuse_every": 10})
+        result, seen = self.run_on_fake("call", fake={"refuse_every": 10},
+                                        is_enough=lambda result, _: result.json["errors"] > 0)
         self.assert_all_accounted(result)
         self.assertGreater(seen["refused"], 0)
         self.assertEqual(result.json["errors_by_name"], {"com.example.Refused": seen["refused"]})
         self.assertGreater(result.json["errors"], 0)
 
     def test_call_only_errors_is_a_failure(self):
-        result, _ = self.run_on_fake("call", fake={"refuse_every": 1})
+        result, _ = self.run_on_fake("call", fake={"refuse_every": 1},
+                                     is_enough=lambda result, _: result.json["errors"] > 0)
         self.assertEqual(result.status, 1)
         self.assertIn("every operation failed", result.errors)
 
@@ -62,7 +66,8 @@ class CallTest(LoadTest):
             path = f"{self.folder}/{write}"
             result, seen = self.run_on_fake(
                 "call", "--callers=1", "--services=1", "--window=16", f"--write={write}",
-                fake={"hold_ms": 20}, environment={
+                fake={"hold_ms": 20}, is_enough=lambda _, seen: seen["calls"] >= 160,
+                environment={
                     "LD_PRELOAD": HOOK, "COUNT_WRITES_FILE": path,
                     "ASAN_OPTIONS": "verify_asan_link_order=0"})
             self.assert_all_accounted(result)
@@ -77,13 +82,14 @@ class CallTest(LoadTest):
     def test_call_threads_share_the_connections(self):
         self.start_fake()
         process = self.start("call", f"--address={self.address}", "--threads=3", "--warmup=100ms",
-                             "--duration=30s", "--json")
+                             "--duration=10m", "--json")
         tasks = f"/proc/{process.pid}/task"
         # The main thread, and perhaps one of a sanitizer's.
         self.wait_for("four threads", lambda: len(os.listdir(tasks)) in (1 + 3, 2 + 3))
 
     def test_call_warmup_is_not_measured(self):
-        result, seen = self.run_on_fake("call", "--warmup=400ms", "--duration=200ms")
+        result, seen = self.run_on_fake("call", seconds=(0.4, 0.2), is_enough=lambda result, seen:
+                                        result.json["operations"] < seen["returns"])
         self.assert_all_accounted(result)
         self.assertLess(result.json["operations"], seen["returns"])
         self.assertLess(result.json["latency_ns"]["count"], seen["returns"])
@@ -93,7 +99,7 @@ class CallTest(LoadTest):
         for duration in (0.1, 0.5):
             result, _ = self.run_on_fake("call", f"--duration={duration}")
             self.assertGreaterEqual(result.json["seconds"], duration)
-            self.assertLess(result.json["seconds"], duration + 5)
+            self.assertLess(result.json["seconds"], duration + 30)
             os.unlink(self.folder + "/bus")
 
     def test_call_late_counts_what_takes_longer(self):
@@ -106,7 +112,8 @@ class CallTest(LoadTest):
     def test_call_slow_bus_is_seen_as_slow(self):
         """200 us for each message: at least 400 us until a reply comes."""
         result, _ = self.run_on_fake("call", "--callers=1", "--services=1", "--window=1",
-                                     fake={"delay_us": 200})
+                                     fake={"delay_us": 200},
+                                     is_enough=lambda result, _: result.json["operations"] > 0)
         self.assert_all_accounted(result)
         self.assertGreater(result.json["latency_ns"]["min"], 400_000)
         self.assertGreater(result.json["broker_use"]["cpu_ns_per_message"], 200_000)
@@ -119,7 +126,8 @@ class OnewayTest(LoadTest):
             with self.subTest(window=window):
                 result, seen = self.run_on_fake("oneway", "--senders=3", "--receivers=2",
                                                 f"--window={window}", "--threads=2",
-                                                fake={"hold_ms": 20})
+                                                fake={"hold_ms": 20},
+                                                is_enough=self.reaches("most_held", 3, window))
                 self.assert_all_accounted(result)
                 self.assertEqual(set(seen["most_held"].values()), {window})
                 self.assertEqual(len(seen["most_held"]), 3)
@@ -134,7 +142,8 @@ class OnewayTest(LoadTest):
         self.assertEqual(seen["connections"], 3 + 2 + 1)
 
     def test_oneway_payload_is_the_size_of_the_body(self):
-        result, seen = self.run_on_fake("oneway", "--payload=100")
+        result, seen = self.run_on_fake("oneway", "--payload=100",
+                                        is_enough=lambda result, _: result.json["operations"] > 0)
         self.assert_all_accounted(result)
         self.assertEqual(set(seen["body_sizes"]), {"104"})
         self.assertGreater(result.json["latency_ns"]["count"], 0)
@@ -146,7 +155,8 @@ class OnewayTest(LoadTest):
 
     def test_oneway_lost_message_is_counted_as_dropped(self):
         result, seen = self.run_on_fake("oneway", "--senders=1", "--receivers=1", "--window=8",
-                                        "--warmup=0", "--duration=1s", fake={"lose": 30})
+                                        seconds=(0, 1), fake={"lose": 30},
+                                        is_enough=lambda _, seen: seen["lost"] == 1)
         self.assert_all_accounted(result)
         self.assertEqual(seen["lost"], 1)
         self.assertEqual(result.json["begun_in_all"], seen["deliveries"] + 1)
@@ -180,12 +190,13 @@ class SignalTest(LoadTest):
         for window in (1, 5):
             with self.subTest(window=window):
                 _, seen = self.run_signal(f"--window={window}", "--threads=2",
-                                          fake={"hold_ms": 20})
+                                          fake={"hold_ms": 20},
+                                          is_enough=self.reaches("most_held", 2, window))
                 self.assertEqual(list(seen["most_held"].values()), [window] * 2)
                 os.unlink(self.folder + "/bus")
 
     def test_signal_emitters_and_subscribers_are_connections(self):
-        result, seen = self.run_signal()
+        result, seen = self.run_signal(is_enough=lambda result, _: result.json["messages"] > 100)
         self.assertEqual(seen["connections"], 2 + 3 + 1)
         self.assertEqual(len(seen["senders"]), 2)
         self.assertGreater(result.json["deliveries"], 2 * result.json["messages"])
@@ -195,7 +206,8 @@ class SignalTest(LoadTest):
         self.assertEqual(set(seen["body_sizes"]), {"20"})
 
     def test_signal_lost_signal_fails_the_run(self):
-        result, _ = self.run_on_fake("signal", "--window=4", fake={"lose": 50})
+        result, _ = self.run_on_fake("signal", "--window=4", fake={"lose": 50},
+                                     is_enough=lambda _, seen: seen["lost"] == 1)
         self.assertEqual(result.status, 1)
         self.assertIn("was due", result.errors)
         self.assertEqual(result.output, "")
@@ -203,8 +215,9 @@ class SignalTest(LoadTest):
 
 class OpenTest(LoadTest):
     def distances(self, *knobs):
-        result, seen = self.run_on_fake("open", "--rate=1000", "--duration=400ms", *knobs,
-                                        fake={"stamps": 1})
+        result, seen = self.run_on_fake("open", "--rate=1000", *knobs, seconds=(0.1, 0.4),
+                                        fake={"stamps": 1},
+                                        is_enough=lambda _, seen: len(seen["stamps"]) > 301)
         self.assert_all_accounted(result)
         self.assertEqual(result.json["begun_in_all"], seen["calls"])
         os.unlink(self.folder + "/bus")
@@ -231,10 +244,13 @@ class OpenTest(LoadTest):
         self.assertAlmostEqual(spread, 1, delta=0.4)
 
     def test_open_threads_share_the_rate(self):
-        result, seen = self.run_on_fake("open", "--rate=500", "--threads=2", "--callers=4")
+        def is_rate_met(result, _):
+            return result.json["operations"] > 0.7 * 500 * result.json["seconds"]
+
+        result, seen = self.run_on_fake("open", "--rate=500", "--threads=2", "--callers=4",
+                                        is_enough=is_rate_met)
         self.assert_all_accounted(result)
-        expected = 500 * result.json["seconds"]
-        self.assertGreater(result.json["operations"], 0.7 * expected)
+        self.assertTrue(is_rate_met(result, seen), result.output)
         self.assertEqual(len([n for n in seen["most_outstanding"].values() if n > 0]), 4)
 
     def test_open_callers_and_services_are_connections(self):

@@ -10,7 +10,7 @@ import sys
 import unittest
 
 import dbus
-from loadtest import LoadTest
+from loadtest import PATIENCE_S, LoadTest
 
 SERVICE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "target_service.py")
 NAME = "com.example.Target"
@@ -59,12 +59,12 @@ class TargetTest(LoadTest):
                       ["--rate=2000", "--concurrency=2"]):
             with self.subTest(knobs=knobs):
                 before = self.ask_report()[0]
-                result = self.target("Echo", "--count=50", "--duration=50s", *knobs, "s", "hello")
+                result = self.target("Echo", "--count=50", "--duration=10m", *knobs, "s", "hello")
                 self.assert_all_accounted(result)
                 self.assertEqual(self.ask_report()[0] - before, 50)
                 self.assertEqual(result.json["operations"], 50)
                 self.assertEqual(result.json["extra"]["calls answered"]["value"], 50)
-                self.assertLess(result.json["seconds"], 40)
+                self.assertLess(result.json["seconds"], 200)
 
     def test_target_duration_ends_the_calls(self):
         self.start_service()
@@ -122,7 +122,7 @@ class TargetTest(LoadTest):
 
     def test_target_service_that_dies_half_way_is_told_with_its_answers(self):
         self.start_service("50")
-        result = self.target("Echo", "--count=1000", "--duration=50s", "s", "hello")
+        result = self.target("Echo", "--count=1000", "--duration=10m", "s", "hello")
         self.assertEqual(result.status, 1)
         self.assertIn(f"{NAME} has left the bus: 49 calls were answered", result.errors)
         self.assertIn(f"1 ended with {PREFIX}NoReply", result.errors)
@@ -130,18 +130,18 @@ class TargetTest(LoadTest):
         self.assertEqual(result.json["errors_by_name"][PREFIX + "NoReply"], 1)
         self.assertEqual(result.json["begun_in_all"], result.json["ended_in_all"])
         self.assertLess(result.json["begun_in_all"], 1000)
-        self.assertEqual(self.service.wait(timeout=60), 3)
+        self.assertEqual(self.service.wait(timeout=PATIENCE_S), 3)
 
     def test_target_activatable_service_is_started(self):
         self.start_activating_daemon()
-        result = self.target("Echo", "--count=20", "--duration=50s", "s", "hello")
+        result = self.target("Echo", "--count=20", "--duration=10m", "s", "hello")
         self.assert_all_accounted(result)
         self.assertEqual(result.json["errors"], 0)
         self.assertEqual(self.ask_report()[0], 20)
 
     def test_target_keep_going_has_a_dead_service_activated_again(self):
         self.start_activating_daemon("15")
-        result = self.target("Echo", "--count=40", "--duration=50s", "--keep-going", "s", "hello")
+        result = self.target("Echo", "--count=40", "--duration=10m", "--keep-going", "s", "hello")
         self.assert_all_accounted(result)
         self.assertEqual(result.json["begun_in_all"], 40)
         self.assertEqual(result.json["errors_by_name"], {PREFIX + "NoReply": 2})
@@ -149,7 +149,7 @@ class TargetTest(LoadTest):
     def test_target_calls_without_a_reply_time_out(self):
         self.start_service()
         result = self.target("Never", "--count=6", "--concurrency=2", "--window=3",
-                             "--timeout=300ms", "--duration=50s")
+                             "--timeout=300ms", "--duration=10m")
         self.assertEqual(result.status, 1)
         self.assertEqual(result.json["errors_by_name"], {"(no reply in time)": 6})
         self.assertEqual(self.ask_report()[0], 6)
@@ -157,10 +157,10 @@ class TargetTest(LoadTest):
     def test_target_interrupted_prints_what_there_is(self):
         self.start_service()
         process = self.start("target", f"--address={self.address}", "--json", *WHO,
-                             f"--method={NAME}.Never", "--window=4", "--duration=50s")
+                             f"--method={NAME}.Never", "--window=4", "--duration=10m")
         self.wait_for("four calls", lambda: self.ask_report()[0] == 4)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=PATIENCE_S)
         self.assertTrue(json.loads(output)["interrupted"])
         self.assertEqual(json.loads(output)["errors_by_name"], {"(interrupted)": 4})
 
@@ -190,7 +190,8 @@ class TargetWindowTest(LoadTest):
             with self.subTest(clients=clients, window=window, knobs=knobs):
                 result, seen = self.run_on_fake(
                     "target", *WHO, f"--method={NAME}.Echo", f"--concurrency={clients}",
-                    f"--window={window}", *knobs, fake={"hold_ms": 20})
+                    f"--window={window}", *knobs, fake={"hold_ms": 20},
+                    is_enough=self.reaches("most_held", clients, window))
                 self.assertEqual(list(result.json["errors_by_name"]), ["com.example.Refused"])
                 self.assertEqual(list(seen["most_held"].values()), [window] * clients)
                 self.assertEqual(result.json["begun_in_all"], seen["calls"])

@@ -15,23 +15,10 @@ from loadtest import DAEMON, PATIENCE_S, LoadTest
 
 BROKERS = ("dbus-daemon", "dbus-broker", DAEMON)
 KINDS = ("call", "return", "error", "signal")
+BUS = "org.freedesktop.DBus"
 NAME, PATH, INTERFACE = "com.example.Mock", "/com/example/Mock", "com.example.Mock"
 SECRET = "nobody-must-read-this"
-
-# Has the match rules that it is given, until it is killed.
-WATCHER = """
-import sys, dbus
-bus = dbus.SessionBus()
-for rule in sys.argv[1:]:
-    bus.add_match_string(rule)
-print("ready", flush=True)
-sys.stdin.read()
-import time; time.sleep(3600)
-"""
-
-
-def kinds_of(info):
-    return {kind: info["messages"][kind] for kind in KINDS}
+WATCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "watcher.py")
 
 
 class TraceTest(LoadTest):
@@ -65,7 +52,7 @@ class TraceTest(LoadTest):
     def start_service(self):
         service = self.background("/usr/bin/python3", "-m", "dbusmock", "--session", NAME, PATH,
                                   INTERFACE)
-        self.assertEqual(self.tool("gdbus", "wait", "--session", "--timeout=60", NAME).returncode,
+        self.assertEqual(self.tool("gdbus", "wait", "--session", "--timeout=200", NAME).returncode,
                          0)
         for name, result in (("Hello", 'ret = "hello"'), ("Echo", "ret = args[0]")):
             self.call("org.freedesktop.DBus.Mock.AddMethod", INTERFACE, name,
@@ -99,7 +86,9 @@ class TraceTest(LoadTest):
         self.assertIn("recording", recorder.stderr.readline())
         return recorder
 
-    def end_recording(self, recorder):
+    def end_recording(self, recorder, name, last):
+        """Ends it, once the last message is in its file."""
+        self.wait_for("the last message", lambda: last.encode() in self.read(name))
         recorder.send_signal(signal.SIGINT)
         output, errors = recorder.communicate(timeout=PATIENCE_S)
         self.assertEqual(recorder.returncode, 0, errors)
@@ -142,9 +131,9 @@ class TraceTest(LoadTest):
         inner = messages[members.index("MarkBegin"):members.index("MarkEnd") + 1]
         return [(message["kind"], message.get("member")) for message in inner]
 
-    def record_traffic(self, daemon="dbus-daemon"):
+    def record_traffic(self, daemon="dbus-daemon", arguments=()):
         """Files live.trace and pcap.trace of the same traffic."""
-        bus = self.start_daemon(shutil.which(daemon))
+        bus = self.start_daemon(shutil.which(daemon), arguments=arguments)
         recorder = self.start_recording("live.trace")
         monitor = self.start_monitor("pcap")
         service = self.start_service()
@@ -152,7 +141,7 @@ class TraceTest(LoadTest):
         self.make_traffic()
         self.mark("MarkEnd")
         self.end_monitor(monitor, "pcap", "MarkEnd")
-        self.end_recording(recorder)
+        self.end_recording(recorder, "live.trace", "MarkEnd")
         result = self.run_load("record", "--pcap=" + self.path("pcap"), self.path("pcap.trace"))
         self.assertEqual(result.status, 0, result.errors)
         self.end(service)
@@ -182,6 +171,9 @@ class RecordTest(TraceTest):
         self.record_traffic(DAEMON)
         live, pcap = self.between_marks("live.trace"), self.between_marks("pcap.trace")
         self.assertEqual(live, pcap)
+        # With one worker, like the reference, it notices who left before who comes next.
+        self.record_traffic(DAEMON, ["--workers=1"])
+        live = self.between_marks("live.trace")
         self.record_traffic()
         reference = self.between_marks("live.trace")
         # Not the answers: without activation StartServiceByName is answered differently.
@@ -196,8 +188,9 @@ class RecordTest(TraceTest):
         self.start_service()
         recorders = [self.start_recording("without"), self.start_recording("with", "--payloads")]
         self.assertIn(SECRET, self.call(INTERFACE + ".Echo", SECRET).stdout)
-        for recorder in recorders:
-            self.end_recording(recorder)
+        self.mark("MarkEnd")
+        for recorder, name in zip(recorders, ("without", "with")):
+            self.end_recording(recorder, name, "MarkEnd")
         self.assertNotIn(SECRET.encode(), self.read("without"))
         self.assertIn(SECRET.encode(), self.read("with"))
         self.assertIn(b"Echo", self.read("without"))
@@ -208,14 +201,15 @@ class RecordTest(TraceTest):
         self.start_daemon(shutil.which("dbus-daemon"))
         rules = ["type='signal',interface='t.Mark',arg0='asked-for'",
                  "type='signal',interface='t.Mark',arg1path='/asked/'"]
-        watcher = self.background("/usr/bin/python3", "-c", WATCHER, *rules,
+        watcher = self.background("/usr/bin/python3", "-B", WATCHER, *rules,
                                   output=subprocess.PIPE)
         self.assertEqual(watcher.stdout.readline(), b"ready\n")
         recorder = self.start_recording("trace")
         for words in (("asked-for", "/none"), (SECRET, "/asked/more"), (SECRET, "/other")):
             self.tool("gdbus", "emit", "--session", "--object-path", "/mark", "--signal",
                       "t.Mark.Given", f"'{words[0]}'", f"objectpath '{words[1]}'")
-        self.end_recording(recorder)
+        self.mark("MarkEnd")
+        self.end_recording(recorder, "trace", "MarkEnd")
         data = self.read("trace")
         self.assertIn(b"asked-for", data)
         for secret in (SECRET.encode(), b"/asked/more", b"/other", b"/none"):
@@ -240,6 +234,7 @@ class RecordTest(TraceTest):
         self.assertEqual(recorder.returncode, 0, errors)
         recorder = self.start_recording("broken")
         self.mark("MarkBegin")
+        self.wait_for("the mark", lambda: b"MarkBegin" in self.read("broken"))
         self.end(bus)
         _, errors = recorder.communicate(timeout=PATIENCE_S)
         self.assertEqual(recorder.returncode, 1)
@@ -274,7 +269,7 @@ class ReplayTest(TraceTest):
         for name in ("live.trace", "pcap.trace"):
             peers = collections.Counter()
             for message in self.messages(name):
-                if message["sender"] != "org.freedesktop.DBus":
+                if message["sender"] != BUS:
                     peers[message["kind"]] += 1
             for broker in BROKERS:
                 for speed in ("1", "10"):
@@ -299,15 +294,16 @@ class ReplayTest(TraceTest):
         self.start_daemon(shutil.which("dbus-daemon"))
         recorder = self.start_recording("again.trace")
         self.replay("live.trace", "--address=" + self.address, "--speed=10")
-        self.end_recording(recorder)
+        self.mark("Replayed")
+        self.end_recording(recorder, "again.trace", "Replayed")
 
         def peers_traffic(name):
             return collections.Counter(
                 (message["kind"], message.get("member"), message.get("path"), message["body"])
                 for message in self.messages(name)
-                if message["kind"] != "return" and message["sender"] != "org.freedesktop.DBus"
-                and not message.get("interface", "org.freedesktop.DBus").startswith(
-                    "org.freedesktop.DBus"))
+                if message["kind"] != "return" and message["sender"] != BUS
+                and not message.get("interface", BUS).startswith(BUS)
+                and message.get("member") != "Replayed")
 
         self.assertGreaterEqual(sum(peers_traffic("live.trace").values()), 10)
         self.assertEqual(peers_traffic("again.trace"), peers_traffic("live.trace"))
