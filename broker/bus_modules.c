@@ -19,7 +19,6 @@ static int watch(Bus *bus)
 
 int bus_modules_init(Bus *bus)
 {
-        lsm_start();
         return watch(bus);
 }
 

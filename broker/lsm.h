@@ -26,8 +26,12 @@ const char *lsm_selinux_root(void);
  */
 void lsm_check(const Config *config, const char *path, ConfigReport *report);
 
-/* Begins to watch the policies of those that mediate; says in the log which they are, and which
- * cannot be watched: their answers are in force until the configuration is loaded anew. */
+/*
+ * Begins to watch the policies of those that mediate; says in the log which they are, and which
+ * cannot be watched: their answers are in force until the configuration is loaded anew. Before the
+ * first lsm_mediators(), so that no change is missed, and before the bus becomes another user, who
+ * may not be let at the kernel's files.
+ */
 void lsm_start(void);
 
 /* Forgets all that lsm_check() and lsm_start() did. There are no Mediators any more. Idempotent. */
