@@ -74,6 +74,12 @@ void lsm_check(const Config *config, const char *path, ConfigReport *report)
                 check_module(i, config, path, report);
 }
 
+/* NULL: it does not mediate. */
+static const LsmModule *find_mediating(int i)
+{
+        return states[i].mediates ? modules[i] : NULL;
+}
+
 /* `r` of a module's watch(). */
 static void keep_watch(int i, int r)
 {
@@ -89,16 +95,18 @@ static void keep_watch(int i, int r)
 void lsm_start(void)
 {
         for (int i = 0; i < N_MODULES; i++) {
-                if (!states[i].mediates || states[i].is_watched)
+                const LsmModule *module = find_mediating(i);
+
+                if (!module || states[i].is_watched)
                         continue;
-                log_notice("%s mediates on this bus", modules[i]->title);
-                keep_watch(i, modules[i]->watch());
+                log_notice("%s mediates on this bus", module->title);
+                keep_watch(i, module->watch());
         }
 }
 
 static void unwatch(int i)
 {
-        if (states[i].is_watched)
+        if (states[i].is_watched && modules[i])
                 modules[i]->unwatch(states[i].fd);
         states[i].is_watched = false;
 }
@@ -128,13 +136,14 @@ int lsm_mediators(const Config *config, Mediators *ret_mediators)
         Mediators mediators = {0};
 
         for (int i = 0; i < N_MODULES; i++) {
+                const LsmModule *module = find_mediating(i);
                 int r;
 
-                if (!states[i].mediates)
+                if (!module)
                         continue;
-                r = modules[i]->mediate(config, &mediators.items[mediators.n]);
+                r = module->mediate(config, &mediators.items[mediators.n]);
                 if (r < 0) {
-                        log_error("%s cannot be asked: %s", modules[i]->title, strerror(-r));
+                        log_error("%s cannot be asked: %s", module->title, strerror(-r));
                         lsm_free_mediators(&mediators);
                         return r;
                 }
