@@ -28,6 +28,7 @@
  *   deny receive NAME NAME         of recipient and sender
  *   deny bind NAME WELL-KNOWN-NAME
  *   deny eavesdrop NAME
+ *   peers LABEL                    that of clients without one, who otherwise have none
  *   fail FUNCTION ERRNO            of those in fake_lsm.c; a number
  *
  * A context that people write, "people:X", is "X" to the kernel.

@@ -9,8 +9,8 @@
 int __real_getsockopt(int fd, int level, int option, void *value, socklen_t *size);
 int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *size);
 
-/* The label that the client at the other end gave itself; "" if it did not. */
-static void find_label(int fd, char *ret_label, size_t size)
+/* The label that the client at the other end gave itself; false: it did not. */
+static bool find_label(int fd, char *ret_label, size_t size)
 {
         static const char prefix[] = "label=";
         struct sockaddr_un address;
@@ -18,15 +18,15 @@ static void find_label(int fd, char *ret_label, size_t size)
         const char *name = address.sun_path + 1;
         const char *end;
 
-        ret_label[0] = '\0';
         if (getpeername(fd, (struct sockaddr *)&address, &n) < 0 || address.sun_family != AF_UNIX ||
             n <= offsetof(struct sockaddr_un, sun_path) + sizeof(prefix) || name[-1] != '\0' ||
             memcmp(name, prefix, strlen(prefix)) != 0)
-                return;
+                return false;
         name += strlen(prefix);
         end = memrchr(name, ';', (size_t)((char *)&address + n - name));
         if (end)
                 snprintf(ret_label, size, "%.*s", (int)(end - name), name);
+        return end != NULL;
 }
 
 int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *size)
@@ -37,8 +37,8 @@ int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *siz
 
         if (level != SOL_SOCKET || option != SO_PEERSEC)
                 return __real_getsockopt(fd, level, option, value, size);
-        find_label(fd, label, sizeof(label));
-        if (label[0] == '\0') {
+        if (!find_label(fd, label, sizeof(label)) &&
+            !fake_lsm_file_find("peers ", label, sizeof(label))) {
                 errno = ENOPROTOOPT;
                 return -1;
         }

@@ -30,6 +30,23 @@ static size_t rawsocket_unescape(const char *from, char *to, size_t size)
         return n;
 }
 
+static _Thread_local const struct sockaddr *rawsocket_next_address;
+static _Thread_local socklen_t rawsocket_next_size;
+
+void rawsocket_bind_next(const struct sockaddr *address, socklen_t size)
+{
+        rawsocket_next_address = address;
+        rawsocket_next_size = size;
+}
+
+static int rawsocket_bind(int fd)
+{
+        const struct sockaddr *address = rawsocket_next_address;
+
+        rawsocket_next_address = NULL;
+        return address ? bind(fd, address, rawsocket_next_size) : 0;
+}
+
 int rawsocket_connect_with(const char *address, int flags)
 {
         struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -48,7 +65,8 @@ int rawsocket_connect_with(const char *address, int flags)
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
         if (fd < 0)
                 return -errno;
-        if (connect(fd, (struct sockaddr *)&to,
+        if (rawsocket_bind(fd) < 0 ||
+            connect(fd, (struct sockaddr *)&to,
                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0) {
                 error = errno;
                 close(fd);

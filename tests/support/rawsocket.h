@@ -5,6 +5,7 @@
 /* The system calls below RawClient: connecting by address, and complete blocking writes. */
 
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "tests/support/marshal.h"
 
@@ -18,6 +19,9 @@ int rawsocket_connect(const char *address);
 /* The same with flags for socket(2): with SOCK_NONBLOCK, -EAGAIN if the listener's queue is full.
  */
 int rawsocket_connect_with(const char *address, int flags);
+
+/* Binds the next socket, before it connects, to this address; borrowed until then. */
+void rawsocket_bind_next(const struct sockaddr *address, socklen_t size);
 
 /* Writes everything: 0, or a negative errno (-ECONNRESET if the other side is gone). */
 int rawsocket_write(int fd, const void *data, size_t size);

@@ -290,6 +290,12 @@ static void test_lsm_fake_labels_are_those_of_addresses(void **state)
                         assert_int_equal(getsockopt(server, SOL_SOCKET, SO_PEERSEC, value, &n), -1);
                         assert_int_equal(errno, i == 2 ? ERANGE : ENOPROTOOPT);
                 }
+                if (i == 3) {
+                        fake_lsm_file_write("peers unconfined\n");
+                        n = sizeof(value);
+                        assert_int_equal(getsockopt(server, SOL_SOCKET, SO_PEERSEC, value, &n), 0);
+                        assert_int_equal(n, strlen("unconfined"));
+                }
                 close(client);
                 close(server);
         }

@@ -12,3 +12,12 @@ target_link_libraries(ringbus_mediated PRIVATE
 ringbus_fake_lsm(ringbus_mediated)
 set_target_properties(ringbus_mediated PROPERTIES OUTPUT_NAME ringbus
   RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/mediated")
+
+add_executable(test_wire_mediation test_mediation.c mediation.c
+  "${CMAKE_SOURCE_DIR}/tests/support/fake_lsm_file.c")
+target_link_libraries(test_wire_mediation PRIVATE ringbus_wire_support)
+foreach(workers 1 4)
+  add_test(NAME wire/mediation-${workers} COMMAND test_wire_mediation)
+  set_tests_properties(wire/mediation-${workers} PROPERTIES TIMEOUT 300 LABELS wire ENVIRONMENT
+    "RINGBUS_DAEMON=$<TARGET_FILE:ringbus_mediated>;RINGBUS_TEST_WORKERS=${workers}")
+endforeach()
