@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/router/mediate.h"
 
+#include <errno.h>
+
 #include "broker/router/busmessage.h"
 
 static const char *mediate_label(const Endpoint *endpoint)
@@ -23,6 +25,7 @@ static bool mediate_key(const Endpoint *sender, const Endpoint *to,
                            mediator->reads_messages ? texts : none, ret_key);
 }
 
+/* A module that could not be asked has not answered, so there is nothing to remember. */
 static bool mediate_ask(RouterThread *thread, const Endpoint *sender, const Endpoint *to,
                         const MediatorQuestion *question, unsigned module)
 {
@@ -30,6 +33,7 @@ static bool mediate_ask(RouterThread *thread, const Endpoint *sender, const Endp
         const uint64_t generation = thread->root->policy->generation;
         AnswersKey key;
         bool allowed;
+        int r;
 
         if (!mediate_key(sender, to, question, mediator, module, &key))
                 return mediator->ask(mediator, question) == 0;
@@ -38,9 +42,10 @@ static bool mediate_ask(RouterThread *thread, const Endpoint *sender, const Endp
                 return allowed;
         }
         tally_add(&thread->n_answer_misses, 1);
-        allowed = mediator->ask(mediator, question) == 0;
-        answers_add(&thread->answers, &key, allowed);
-        return allowed;
+        r = mediator->ask(mediator, question);
+        if (r == 0 || r == -EACCES)
+                answers_add(&thread->answers, &key, r == 0);
+        return r == 0;
 }
 
 const Mediator *mediate_send(RouterThread *thread, const Endpoint *sender, const Endpoint *to,
