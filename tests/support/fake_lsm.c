@@ -21,6 +21,7 @@
 /* None is 0 or 1, so that whoever takes a guess is wrong. */
 enum { CLASS_DBUS = 52, PERMISSION_ACQUIRE = 4, PERMISSION_SEND = 8 };
 
+static security_class_t known_class; /* until it is flushed; 0: none */
 static int netlink_fd = -1;
 static int revision_fd = -1; /* so that the pipe has a writer */
 
@@ -117,18 +118,26 @@ int __wrap_security_deny_unknown(void)
         return fails("security_deny_unknown") ? -1 : fake_lsm_file_says("selinux deny_unknown");
 }
 
+/* Like the library, it remembers what it has found. */
 security_class_t __wrap_string_to_security_class(const char *name)
 {
+        char number[16];
+
+        if (known_class)
+                return known_class;
         if (strcmp(name, "dbus") != 0 || fake_lsm_file_says("selinux without %s", name)) {
                 errno = EINVAL;
                 return 0;
         }
-        return CLASS_DBUS;
+        known_class = CLASS_DBUS;
+        if (fake_lsm_file_find("selinux class ", number, sizeof(number)))
+                known_class = (security_class_t)atoi(number);
+        return known_class;
 }
 
 access_vector_t __wrap_string_to_av_perm(security_class_t class, const char *name)
 {
-        ASSERT(class == CLASS_DBUS);
+        ASSERT(class != 0 && class == known_class);
         if (!fake_lsm_file_says("selinux without %s", name)) {
                 if (strcmp(name, "send_msg") == 0)
                         return PERMISSION_SEND;
@@ -141,7 +150,7 @@ access_vector_t __wrap_string_to_av_perm(security_class_t class, const char *nam
 
 void __wrap_selinux_flush_class_cache(void)
 {
-        /* Nothing is kept here. */
+        known_class = 0;
 }
 
 int __wrap_security_compute_av_flags_raw(const char *source, const char *target,

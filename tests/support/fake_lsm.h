@@ -16,6 +16,7 @@
  *   selinux permissive
  *   selinux deny_unknown           what the policy does not know
  *   selinux without WORD           the policy does not know dbus, send_msg or acquire_svc
+ *   selinux class NUMBER           that of dbus, for policies number them as they like
  *   selinux own CONTEXT            the bus's; default: FAKE_LSM_BUS_CONTEXT
  *   permissive CONTEXT             a domain that is permissive for itself
  *   invalid CONTEXT                the policy does not know it

@@ -6,9 +6,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/apparmor.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "broker/base/assert.h"
@@ -328,6 +330,21 @@ static void test_apparmor_failure_is_not_an_answer(void **state)
         assert_int_equal(lsm_fixture_ask(fixture, 0, &a_to_b), -EIO);
 }
 
+/* The kernel's file, as opposed to the fake's pipe, is read from its beginning each time. */
+static void test_apparmor_revision_is_read_again_and_again(void **state)
+{
+        FILE *file = tmpfile();
+
+        (void)state;
+        assert_true(file && fputs("41\n", file) >= 0 && fflush(file) == 0);
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(lsm_apparmor_module.drain(fileno(file)), 1);
+        assert_int_equal(ftruncate(fileno(file), 0), 0);
+        assert_int_equal(lsm_apparmor_module.drain(fileno(file)), -ENODATA);
+        assert_int_equal(fclose(file), 0);
+        assert_int_equal(lsm_apparmor_module.drain(-1), -EBADF);
+}
+
 static void test_apparmor_is_described_as_it_is(void **state)
 {
         LsmFixture *fixture = *state;
@@ -360,6 +377,7 @@ int main(void)
                 TEST(test_apparmor_unknown_label_may_not),
                 TEST(test_apparmor_question_that_is_too_long_is_not_put),
                 TEST(test_apparmor_failure_is_not_an_answer),
+                TEST(test_apparmor_revision_is_read_again_and_again),
                 TEST(test_apparmor_is_described_as_it_is),
         };
 

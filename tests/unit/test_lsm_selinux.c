@@ -144,6 +144,18 @@ static void test_selinux_unknown_to_the_policy_is_as_it_says(void **state)
         assert_true(lsm_fixture_logged("does not know the class dbus"));
 }
 
+static void test_selinux_new_policy_numbers_anew(void **state)
+{
+        LsmFixture *fixture = *state;
+
+        lsm_fixture_start(fixture, ON);
+        fake_lsm_file_write(ON "selinux class 60\n");
+        lsm_free_mediators(&fixture->mediators);
+        assert_int_equal(lsm_mediators(&fixture->config, &fixture->mediators), 0);
+        assert_int_equal(lsm_fixture_ask(fixture, 0, &a_to_b), 0);
+        lsm_fixture_assert_asked("selinux a_t b_t 60 8\n");
+}
+
 static void test_selinux_who_has_no_label_is_unlabeled(void **state)
 {
         LsmFixture *fixture = *state;
@@ -233,6 +245,7 @@ int main(void)
                 TEST(test_selinux_permissive_mode_asks_nobody),
                 TEST(test_selinux_permissive_domain_is_allowed),
                 TEST(test_selinux_unknown_to_the_policy_is_as_it_says),
+                TEST(test_selinux_new_policy_numbers_anew),
                 TEST(test_selinux_who_has_no_label_is_unlabeled),
                 TEST(test_selinux_labels_that_are_none_are_not_passed_on),
                 TEST(test_selinux_failure_is_not_an_answer),
