@@ -25,9 +25,8 @@ static int wait_until_ready(const Intrusion *intrusion)
 /* Until those who stay are all there: as many as may be, or as the bus leaves open. */
 static void gather(const Intrusion *intrusion)
 {
-        unsigned before = 0;
-
         IntrusionShared *shared = intrusion->shared;
+        unsigned before = 0;
 
         for (unsigned waited = 0; waited < GATHER_MS; waited += LOOK_MS) {
                 bool had_its_chance = !process_is_alive(&intrusion->process) ||

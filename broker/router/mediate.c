@@ -25,7 +25,14 @@ static bool mediate_key(const Endpoint *sender, const Endpoint *to,
                            mediator->reads_messages ? texts : none, ret_key);
 }
 
-/* A module that could not be asked has not answered, so there is nothing to remember. */
+/*
+ * A module that could not be asked has not answered, so there is nothing to remember.
+ *
+ * EXCEPTION: no system call is made inside the turn, but for the first such message between two
+ * connections while somebody eavesdrops, or whose receivers changed during the look-up: the kernel
+ * answers without waiting for anybody, and to look up all receivers beforehand, too, would cost
+ * every other message twice that.
+ */
 static bool mediate_ask(RouterThread *thread, const Endpoint *sender, const Endpoint *to,
                         const MediatorQuestion *question, unsigned module)
 {
