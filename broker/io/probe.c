@@ -196,6 +196,7 @@ typedef struct SelfTest {
         Wake wake;
         int fds[2];
         ssize_t sent;
+        unsigned n_fds; /* that are sent */
         IoReceived received;
 } SelfTest;
 
@@ -213,8 +214,22 @@ static void self_test_sent(void *context, IoSend *send, ssize_t result)
         test->sent = result;
 }
 
+/* The send failed, and what is waited for never comes. Too many fds of the user's are in flight, in
+ * whatever programs: that says nothing about io_uring, so it is tried without one. */
+static bool self_test_send_again(SelfTest *test, IoSend *send)
+{
+        if (test->sent != -ETOOMANYREFS || !send->message.msg_control)
+                return false;
+        send->message.msg_control = NULL;
+        send->message.msg_controllen = 0;
+        test->n_fds = 0;
+        test->sent = 0;
+        io_send(test->io, send);
+        return true;
+}
+
 /* Stores in test->received what came first; false if nothing came within a second at least, and at
- * no look. */
+ * no look, or was not sent. */
 static bool self_test_exchange(SelfTest *test)
 {
         char text[sizeof(greeting)];
@@ -238,11 +253,14 @@ static bool self_test_exchange(SelfTest *test)
         memcpy(CMSG_DATA(header), &test->wake.fd, sizeof(int));
         if (io_add(test->io, &socket) < 0)
                 return false;
+        test->n_fds = 1;
         io_receive(test->io, &socket);
         io_send(test->io, &send);
         for (unsigned n = 0; !got && (n < SELF_TEST_LOOKS || clock_now_ns() < deadline); n++) {
                 io_wait(test->io, CLOCK_NS_PER_S / 10, true);
                 got = io_next(test->io, &test->received);
+                if (!got && test->sent < 0 && !self_test_send_again(test, &send))
+                        break;
         }
         io_remove(test->io, &socket);
         return got;
@@ -257,7 +275,7 @@ static int self_test_judge(SelfTest *test)
                 r = received->error;
         else if (test->sent < 0)
                 r = (int)test->sent;
-        else if (received->size == sizeof(greeting) && received->n_fds == 1 &&
+        else if (received->size == sizeof(greeting) && received->n_fds == test->n_fds &&
                  memcmp(received->data, greeting, sizeof(greeting)) == 0)
                 r = 0;
         for (unsigned i = 0; i < received->n_fds; i++)
@@ -289,7 +307,8 @@ static int check_transfer(Probe *probe)
         }
         if (r == 0) {
                 step = "self-test: recvmsg";
-                r = self_test_exchange(&test) ? self_test_judge(&test) : -ETIMEDOUT;
+                r = self_test_exchange(&test) || test.sent < 0 ? self_test_judge(&test)
+                                                               : -ETIMEDOUT;
         }
         io_free(test.io);
         cleanup_fd(&test.fds[0]);

@@ -14,6 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "broker/base/assert.h"
 #include "broker/base/clock.h"
@@ -89,6 +93,51 @@ static void test_probe_without_time_finds_the_same(void **state)
         check_reason(&probe);
 }
 
+/* So many fds in flight of a user who has no more to send; in a process of its own. */
+static int run_without_fds_to_send(void)
+{
+        enum { FDS = 64, IN_FLIGHT = FDS + 32, NOBODY = 65534 };
+        const struct rlimit few = {.rlim_cur = FDS, .rlim_max = FDS};
+        char control[CMSG_SPACE(sizeof(int))] = {0};
+        struct iovec byte = {.iov_base = (char[]){"x"}, .iov_len = 1};
+        struct msghdr message = {.msg_iov = &byte,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control,
+                                 .msg_controllen = sizeof(control)};
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        Probe probe;
+        int ends[2], r = 0;
+
+        if (setrlimit(RLIMIT_NOFILE, &few) < 0 || (getuid() == 0 && setuid(NOBODY) < 0) ||
+            socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+                return 2;
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &ends[0], sizeof(int));
+        for (int i = 0; i < IN_FLIGHT && r >= 0; i++)
+                r = (int)sendmsg(ends[1], &message, MSG_DONTWAIT);
+        if (r >= 0 || errno != ETOOMANYREFS)
+                return 3;
+        if (probe_run(PROBE_URING, &probe) != expected_error)
+                return 4;
+        return probe.uring_error == expected_error ? 0 : 5;
+}
+
+static void test_probe_fds_in_flight_are_no_fault_of_io_uring(void **state)
+{
+        int status = -1;
+        pid_t pid = fork();
+
+        (void)state;
+        assert_true(pid >= 0);
+        if (pid == 0)
+                _exit(run_without_fds_to_send());
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_probe_uring_insists(void **state)
 {
         Probe probe;
@@ -143,6 +192,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_probe_parse_wish_knows_three_words),
                 cmocka_unit_test(test_probe_auto_takes_what_works),
                 cmocka_unit_test(test_probe_without_time_finds_the_same),
+                cmocka_unit_test(test_probe_fds_in_flight_are_no_fault_of_io_uring),
                 cmocka_unit_test(test_probe_uring_insists),
                 cmocka_unit_test(test_probe_epoll_is_always_granted),
                 cmocka_unit_test(test_probe_leaves_no_descriptor_behind),
