@@ -43,6 +43,8 @@ static unsigned bus_read_worker(void *context, unsigned index, DriverCount *ret_
                                                      {"Denied", c.denied},
                                                      {"VerdictHits", c.verdict_hits},
                                                      {"VerdictMisses", c.verdict_misses},
+                                                     {"AnswerHits", c.answer_hits},
+                                                     {"AnswerMisses", c.answer_misses},
                                                      {"ClosedInvalid", c.closed_invalid},
                                                      {"ClosedStalled", c.closed_stalled},
                                                      {"KernelEntries", c.kernel_entries},

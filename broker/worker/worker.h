@@ -50,6 +50,8 @@ typedef struct WorkerCounters { /* a snapshot */
         uint64_t denied;       /* by policy: messages, each for one receiver, and names */
         uint64_t verdict_hits; /* of the policy's verdicts: found in the cache */
         uint64_t verdict_misses;
+        uint64_t answer_hits; /* of what security modules answered: the same */
+        uint64_t answer_misses;
         uint64_t closed_invalid;
         uint64_t closed_stalled;
         uint64_t kernel_entries;

@@ -158,6 +158,8 @@ void worker_read_counters(Worker *worker, WorkerCounters *ret_counters)
                                  .denied = tally_read(&thread->n_denied),
                                  .verdict_hits = tally_read(&thread->n_verdict_hits),
                                  .verdict_misses = tally_read(&thread->n_verdict_misses),
+                                 .answer_hits = tally_read(&thread->n_answer_hits),
+                                 .answer_misses = tally_read(&thread->n_answer_misses),
                                  .closed_invalid = tally_read(&worker->shard.n_closed_invalid),
                                  .closed_stalled = tally_read(&worker->shard.n_closed_stalled),
                                  .kernel_entries = tally_read(&worker->io_counters[0]),
