@@ -134,6 +134,24 @@ static void put_in_force(Bus *bus)
         reload->config = NULL;
 }
 
+/* The configuration stays, but what the security modules said is asked again: perhaps one of them
+ * wanted the reload. */
+static void forget_answers(Bus *bus)
+{
+        const Config *config = bus->reload.in_force ? bus->reload.in_force : bus->config;
+        RouterRoot *root = NULL;
+
+        if (router_root(&bus->router)->mediators.n == 0)
+                return;
+        if (root_new(config, bus->options, &root) < 0) {
+                log_error("what the security modules said before stays in force");
+                return;
+        }
+        root->limits.reply_timeout_ms = router_root(&bus->router)->limits.reply_timeout_ms;
+        router_replace_root(&bus->router, root);
+        qsbr_reclaim(&bus->qsbr);
+}
+
 /* The first who waits announces it, and has the others answered. */
 static void answer(Bus *bus, bool failed)
 {
@@ -176,6 +194,8 @@ static void end(Bus *bus)
         reload->running = false;
         if (reload->config)
                 put_in_force(bus);
+        else
+                forget_answers(bus);
         if (reload->error.text[0])
                 log_error("the configuration of %s stays as it is", bus->options->config_file);
         else

@@ -2,6 +2,7 @@
 
 /* SELinux and AppArmor between connections, and between them and the bus. */
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,6 +210,26 @@ static void test_mediation_selinux_change_is_in_force_by_itself(void **state)
         }
 }
 
+/* A configuration that cannot be read does not keep what was allowed allowed. */
+static void test_mediation_selinux_change_is_in_force_beside_a_broken_configuration(void **state)
+{
+        Scene *scene = *state;
+        RawClient *a, *b;
+
+        mediation_change(scene, SELINUX);
+        a = mediation_join(scene, "a_t");
+        b = mediation_join(scene, "b_t");
+        expect_passes(a, b);
+        assert_int_equal(bus_write_config(&scene->bus, "<nonsense/>"), 0);
+        fake_lsm_file_write(SELINUX "deny send_msg a_t b_t\n");
+        for (int i = 0; !bus_log_contains(&scene->bus, "stays as it is"); i++) {
+                assert_true(i < 3000);
+                poll(NULL, 0, 20);
+        }
+        mediation_expect_denied(a, call(a, b), REFUSAL("SELinux"));
+        assert_int_equal(bus_write_config(&scene->bus, NULL), 0);
+}
+
 static void test_mediation_apparmor_both_ends_are_asked(void **state)
 {
         Scene *scene = *state;
@@ -347,6 +368,7 @@ int main(void)
                 TEST(test_mediation_selinux_names_have_contexts),
                 TEST(test_mediation_selinux_is_a_feature_and_contexts_are_told),
                 TEST(test_mediation_selinux_change_is_in_force_by_itself),
+                TEST(test_mediation_selinux_change_is_in_force_beside_a_broken_configuration),
         };
         const struct CMUnitTest apparmor[] = {
                 TEST(test_mediation_apparmor_both_ends_are_asked),
